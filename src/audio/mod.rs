@@ -1,0 +1,113 @@
+//! Air to samples and back. The only folder that knows devices.
+//!
+//! Two backends implement the traits below: [`hardware`] (cpal in, rodio out; the default) and [`file`] (WAV in
+//! and out). Everything beyond this folder is mono `f32` in -1.0..=1.0: [`EAR_RATE`] for what is heard, the
+//! speaker's own rate for what is played.
+
+pub mod file;
+pub mod hardware;
+pub mod resample;
+pub mod ring;
+
+use std::time::Duration;
+
+/// The rate of everything that is listened to, in Hz: what Silero VAD and whisper were trained on.
+pub const EAR_RATE: u32 = 16_000;
+
+/// Where heard samples come from. Owned and read by the ear thread alone.
+pub trait Microphone: Send {
+    /// Appends what has arrived since the last call (mono, [`EAR_RATE`]), waiting at most `patience` for the first
+    /// sample. Appending nothing is not an error: it means that nothing came in time.
+    ///
+    /// # Errors
+    /// [`MicrophoneError::Ended`] when a recording is over, any other when the device is gone.
+    fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError>;
+
+    /// Samples (at [`EAR_RATE`]) lost so far because the ear did not keep up. Monotonic.
+    fn dropped(&self) -> u64 {
+        0
+    }
+}
+
+/// Where spoken samples go. Owned and fed by the player thread alone.
+///
+/// Positions count mono samples at [`Speaker::rate`] since the speaker was opened.
+pub trait Speaker: Send {
+    /// The rate at which [`Speaker::write`] wants its samples, in Hz.
+    fn rate(&self) -> u32;
+
+    /// Takes as many of `samples` as fit now, without waiting, and returns how many that was.
+    ///
+    /// # Errors
+    /// When the device is gone.
+    fn write(&mut self, samples: &[f32]) -> Result<usize, SpeakerError>;
+
+    /// The position after the last sample that [`Speaker::write`] took.
+    fn written(&self) -> u64;
+
+    /// The position up to which samples were handed to the device (or discarded by [`Speaker::flush`]).
+    fn played(&self) -> u64;
+
+    /// Discards everything written and not yet played. No sample of it is handed to the device later than one
+    /// callback after this returns.
+    fn flush(&mut self);
+}
+
+/// Why there is nothing to hear.
+#[derive(Debug, thiserror::Error)]
+pub enum MicrophoneError {
+    /// The recording is over. Stop listening; nothing is wrong.
+    #[error("the recording is over")]
+    Ended,
+    /// No such device, or none at all. Ask the user to name another or to plug one in.
+    #[error("no microphone {name:?}: {advice}")]
+    NotFound {
+        /// What was asked for; `default` when nothing was.
+        name: String,
+        /// What to do about it, one sentence.
+        advice: String,
+    },
+    /// The device exists and cannot be opened now (in use, refused). Trying later may help.
+    #[error("the microphone {name:?} cannot be opened: {reason}")]
+    Busy {
+        /// The device.
+        name: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The device was there and went away. Open it again, or another.
+    #[error("the microphone is gone: {0}")]
+    Lost(String),
+}
+
+/// Why nothing can be played.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeakerError {
+    /// No such device, or none at all.
+    #[error("no loudspeaker {name:?}: {advice}")]
+    NotFound {
+        /// What was asked for; `default` when nothing was.
+        name: String,
+        /// What to do about it, one sentence.
+        advice: String,
+    },
+    /// The device exists and cannot be opened now.
+    #[error("the loudspeaker {name:?} cannot be opened: {reason}")]
+    Busy {
+        /// The device.
+        name: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The device was there and went away.
+    #[error("the loudspeaker is gone: {0}")]
+    Lost(String),
+    /// A file backend could not write (full disk, no permission).
+    #[error("cannot write {path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+}

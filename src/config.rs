@@ -1,0 +1,212 @@
+//! What the user may set: one TOML file, read once, frozen afterwards.
+//!
+//! Precedence, highest first: `--set key=value`, `HEARKEN_…` in the environment, the file, the defaults below. The
+//! annotated default is `assets/hearken.toml`; a test keeps it equal to [`Config::default`].
+
+mod load;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The annotated default, as `hearken config --default` prints it.
+pub const ANNOTATED_DEFAULT: &str = include_str!("../assets/hearken.toml");
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where weights live; the XDG data folder when empty.
+    pub data_dir: PathBuf,
+    /// Devices and loudness.
+    pub audio: Audio,
+    /// From samples to words.
+    pub listen: Listen,
+    /// From words to a reply.
+    pub reply: Reply,
+    /// From a reply to sound.
+    pub speak: Speak,
+}
+
+/// Devices and loudness.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audio {
+    /// The microphone's name as `hearken devices` lists it, or `default`.
+    pub microphone: String,
+    /// The loudspeaker's name as `hearken devices` lists it, or `default`.
+    pub loudspeaker: String,
+    /// Loudness of everything that is played, 0 to 150.
+    pub volume_percent: u32,
+    /// Whether a chime says "I'm listening" and "something failed".
+    pub chimes: bool,
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        Self {
+            microphone: "default".into(),
+            loudspeaker: "default".into(),
+            volume_percent: 100,
+            chimes: true,
+        }
+    }
+}
+
+/// From samples to words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// ISO 639-1 code of the language that is spoken, or `auto`.
+    pub language: String,
+    /// With `language = "auto"`: the languages to choose from; empty means all that the model knows.
+    pub languages: Vec<String>,
+    /// Speech-to-text weights: a name of `hearken weights list`, or a path to a ggml file.
+    pub model: String,
+    /// Words to expect (names, jargon); whisper's initial prompt.
+    pub prompt: String,
+    /// Threads for whisper; 0 chooses.
+    pub threads: usize,
+    /// Probability from which a frame counts as speech, 0 to 1.
+    pub vad_threshold: f32,
+    /// Speech this long begins an utterance, in ms.
+    pub onset_ms: u32,
+    /// Sound from before the onset that is kept, in ms.
+    pub pre_roll_ms: u32,
+    /// Silence this long ends an utterance, in ms.
+    pub hangover_ms: u32,
+    /// An utterance is cut here, in ms; whisper takes at most 30 000.
+    pub max_utterance_ms: u32,
+    /// A transcript whose mean log-probability is below this is dropped.
+    pub logprob_floor: f32,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            language: "en".into(),
+            languages: vec!["en".into(), "ko".into()],
+            model: "whisper-base".into(),
+            prompt: String::new(),
+            threads: 0,
+            vad_threshold: 0.5,
+            onset_ms: 96,
+            pre_roll_ms: 500,
+            hangover_ms: 640,
+            max_utterance_ms: 28_000,
+            logprob_floor: -1.0,
+        }
+    }
+}
+
+/// Which language model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// `hearken-llm`, started and watched by the daemon.
+    Embedded,
+    /// The OpenAI-compatible server of `[reply.server]`.
+    Server,
+}
+
+/// What answers when the server does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fallback {
+    /// Nothing: the person hears what is wrong.
+    None,
+    /// The embedded model.
+    Embedded,
+}
+
+/// From words to a reply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reply {
+    /// Which language model answers.
+    pub backend: Backend,
+    /// Embedded weights: a name of `hearken weights list`, or a path to a GGUF file.
+    pub model: String,
+    /// What the model is told it is.
+    pub system_prompt: String,
+    /// 0 always takes the likeliest word; up to 2.
+    pub temperature: f32,
+    /// A reply is cut after so many tokens.
+    pub max_tokens: u32,
+    /// So many earlier turns are kept, as far as the context has room.
+    pub history_turns: usize,
+    /// The model's context, in tokens.
+    pub context_tokens: u32,
+    /// Threads for the embedded model; 0 chooses.
+    pub threads: usize,
+    /// The server must accept the connection within this, in ms.
+    pub connect_timeout_ms: u64,
+    /// The first token must come within this, in ms.
+    pub first_token_timeout_ms: u64,
+    /// Each further token must come within this, in ms.
+    pub next_token_timeout_ms: u64,
+    /// What answers when the server does not.
+    pub fallback: Fallback,
+    /// An own server.
+    pub server: Server,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Embedded,
+            model: "qwen2.5-coder-0.5b".into(),
+            system_prompt: "You are Hearken, a friendly voice assistant. Answer in one or two short spoken sentences, \
+                            in the language of the question. No lists, no markdown, no emoji."
+                .into(),
+            temperature: 0.3,
+            max_tokens: 160,
+            history_turns: 8,
+            context_tokens: 4096,
+            threads: 0,
+            connect_timeout_ms: 3_000,
+            first_token_timeout_ms: 20_000,
+            next_token_timeout_ms: 10_000,
+            fallback: Fallback::None,
+            server: Server::default(),
+        }
+    }
+}
+
+/// An OpenAI-compatible server of one's own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Base URL up to and with `/v1`, such as `http://127.0.0.1:11434/v1`.
+    pub url: String,
+    /// A Unix socket to speak over instead of TCP; the URL's host is then only a name.
+    pub unix_socket: PathBuf,
+    /// The model's name there.
+    pub model: String,
+    /// Name of the environment variable that holds the key.
+    pub key_env: String,
+    /// A file (mode 0600) that holds the key.
+    pub key_file: PathBuf,
+}
+
+/// From a reply to sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Speak {
+    /// Voice weights: a name of `hearken weights list`, a path to a Piper `.onnx` file, or `espeak:LANG`.
+    pub voice: String,
+    /// Speed of speech, 50 to 200.
+    pub rate_percent: u32,
+    /// Threads for the voice; 0 chooses.
+    pub threads: usize,
+}
+
+impl Default for Speak {
+    fn default() -> Self {
+        Self {
+            voice: "joe".into(),
+            rate_percent: 100,
+            threads: 0,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! hearken: a hands-free voice assistant that hears, thinks and answers aloud on one ordinary computer.
+//!
+//! # Layout
+//! The folders sort in the order that sound travels, so the listing is the path:
+//!
+//! | folder | from → to | runs on |
+//! |---|---|---|
+//! | [`audio`]  | air ↔ samples; the only place that knows devices | the operating system's callbacks |
+//! | [`listen`] | samples → words: voice activity, endpoint, whisper | threads `ear`, `transcribe` |
+//! | [`reply`]  | words → clauses: language-model backends, history | tokio tasks |
+//! | [`speak`]  | clauses → samples: Piper, eSpeak NG, the player | threads `voice`, `player` |
+//! | [`turn`]   | who talks when: the state machine and its conductor | one tokio task |
+//!
+//! Beside the path: [`config`] (what the user may set), [`weights`] (model files), [`event`] (what observers see),
+//! [`daemon`] (builds the parts and supervises them), [`cli`] (one file a command).
+//!
+//! The language model runs in a program of its own, `hearken-llm`, because whisper.cpp and llama.cpp each bring
+//! a different ggml and cannot be linked into one program.
+
+pub mod audio;
+pub mod config;
+pub mod event;
+pub mod listen;
+pub mod onnx;
+pub mod reply;
+pub mod speak;
+pub mod turn;
+pub mod weights;

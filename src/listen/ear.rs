@@ -1,0 +1,1 @@
+//! ear: to be written.

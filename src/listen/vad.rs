@@ -1,0 +1,1 @@
+//! vad: to be written.

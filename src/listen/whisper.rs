@@ -1,0 +1,1 @@
+//! whisper: to be written.

@@ -1,0 +1,1 @@
+//! clause: to be written.

@@ -1,0 +1,8 @@
+//! Words to clauses: the language-model backends, what they are told of the conversation, and how their tokens
+//! become clauses that can be spoken.
+
+pub mod clause;
+pub mod embedded;
+pub mod history;
+pub mod model;
+pub mod openai;

@@ -1,0 +1,1 @@
+//! chime: to be written.

@@ -1,0 +1,1 @@
+//! espeak: to be written.

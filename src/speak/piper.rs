@@ -1,0 +1,1 @@
+//! piper: to be written.

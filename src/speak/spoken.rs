@@ -1,0 +1,1 @@
+//! spoken: to be written.

@@ -1,0 +1,39 @@
+//! The role of a voice: one clause in, its sound out. Called on the voice thread only.
+
+/// Says clauses.
+pub trait Voice: Send {
+    /// Synthesizes `text` (already in its spoken form, see [`super::spoken`]). Text without anything to say gives
+    /// no samples.
+    ///
+    /// # Errors
+    /// See [`VoiceError`].
+    fn say(&mut self, text: &str) -> Result<Speech, VoiceError>;
+
+    /// What it is called, for logs and `hearken check`.
+    fn name(&self) -> String;
+}
+
+/// The sound of one clause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Speech {
+    /// Mono, -1.0..=1.0.
+    pub samples: Vec<f32>,
+    /// In Hz.
+    pub rate: u32,
+}
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub enum VoiceError {
+    /// The voice's file cannot be used. Permanent: tell the user to pull or verify the weights.
+    #[error("the voice {path} cannot be loaded: {reason}")]
+    Model {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// This clause failed; the next may not.
+    #[error("the voice failed: {0}")]
+    Failed(String),
+}
