@@ -1,0 +1,12 @@
+//! `hearken converse`.
+
+use hearken::config::Config;
+
+/// Arguments of `hearken converse`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_args: Args, _config: &Config) -> anyhow::Result<()> {
+    anyhow::bail!("being built")
+}

@@ -1,0 +1,85 @@
+//! The command line: one file a command. `anyhow` lives here and nowhere else.
+
+mod bench;
+mod chat;
+mod check;
+mod completions;
+mod config;
+mod converse;
+mod devices;
+mod exit;
+mod run;
+mod say;
+mod transcribe;
+mod weights;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A hands-free voice assistant: it listens, thinks and answers aloud, on this computer alone.
+#[derive(Parser)]
+#[command(name = "hearken", version, propagate_version = true)]
+struct Cli {
+    /// The configuration file [default: the XDG configuration folder's hearken/hearken.toml]
+    #[arg(long, global = true, env = "HEARKEN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Set one key of the configuration, for example --set listen.hangover_ms=800
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Listen and answer until stopped, on the real microphone and loudspeaker
+    Run(run::Args),
+    /// Hold a conversation on recordings: questions in, spoken replies out
+    Converse(converse::Args),
+    /// Write down what is said in recordings
+    Transcribe(transcribe::Args),
+    /// Say a text aloud, or into a file
+    Say(say::Args),
+    /// Talk to the language model by keyboard
+    Chat(chat::Args),
+    /// List, mark and test microphones and loudspeakers
+    Devices(devices::Args),
+    /// Check configuration, devices, weights and language model, and say what to do
+    Check(check::Args),
+    /// Show where the configuration is and what is in force
+    Config(config::Args),
+    /// List, fetch, verify, import and remove model files
+    Weights(weights::Args),
+    /// Measure transcription and voice on this machine
+    Bench(bench::Args),
+    /// Print a completion script for a shell, or the manual page
+    Completions(completions::Args),
+}
+
+/// Everything but the process's own exit.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = hearken::config::load(cli.config.as_deref(), &cli.set)
+        .map_err(anyhow::Error::from)
+        .and_then(|config| match cli.command {
+            Command::Run(args) => run::run(args, &config),
+            Command::Converse(args) => converse::run(args, &config),
+            Command::Transcribe(args) => transcribe::run(args, &config),
+            Command::Say(args) => say::run(args, &config),
+            Command::Chat(args) => chat::run(args, &config),
+            Command::Devices(args) => devices::run(args, &config),
+            Command::Check(args) => check::run(args, &config),
+            Command::Config(args) => config::run(args, &config),
+            Command::Weights(args) => weights::run(args, &config),
+            Command::Bench(args) => bench::run(args, &config),
+            Command::Completions(args) => completions::run(args, &config),
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}

@@ -1,0 +1,12 @@
+//! `hearken say`.
+
+use hearken::config::Config;
+
+/// Arguments of `hearken say`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_args: Args, _config: &Config) -> anyhow::Result<()> {
+    anyhow::bail!("being built")
+}

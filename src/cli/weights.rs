@@ -1,0 +1,12 @@
+//! `hearken weights`.
+
+use hearken::config::Config;
+
+/// Arguments of `hearken weights`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+pub fn run(_args: Args, _config: &Config) -> anyhow::Result<()> {
+    anyhow::bail!("being built")
+}
