@@ -4,5 +4,6 @@
 pub mod clause;
 pub mod embedded;
 pub mod history;
+pub mod key;
 pub mod model;
 pub mod openai;
