@@ -1,0 +1,1 @@
+//! Text to sentences short enough to be said at once. Pure.
