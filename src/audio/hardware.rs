@@ -669,7 +669,9 @@ pub fn format(name: &str, role: Role) -> Result<Format, String> {
 
 fn host() -> Result<cpal::Host, cpal::Error> {
     quieten();
-    cpal::host_from_id(cpal::default_host().id())
+    // Not `default_host`, which panics when there is none.
+    let id = cpal::available_hosts().into_iter().next();
+    cpal::host_from_id(id.ok_or(ErrorKind::HostUnavailable)?)
 }
 
 /// Runs `work` on a thread of its own and gives up on it when the sound system hangs.
