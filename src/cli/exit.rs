@@ -25,6 +25,8 @@ fn code(error: &anyhow::Error) -> u8 {
             return 4;
         } else if cause.is::<SpeakerError>() {
             return 5;
+        } else if let Some(WeightsError::Network { .. }) = cause.downcast_ref() {
+            return 9;
         } else if cause.is::<WeightsError>() || cause.is::<OnnxError>() {
             return 6;
         } else if let Some(TranscribeError::Model { .. }) = cause.downcast_ref() {
