@@ -7,6 +7,7 @@
 pub mod chime;
 pub mod espeak;
 pub mod espeak_data;
+mod espeak_engine;
 pub mod piper;
 mod playback;
 pub mod player;
