@@ -10,6 +10,10 @@ pub fn spoken(error: &ModelError, language: &str) -> &'static str {
             "I can't reach my language model.",
             "언어 모델에 연결할 수 없어요.",
         ),
+        ModelError::CannotStart { .. } => (
+            "My language model can't start. Its file may be damaged; the log says more.",
+            "언어 모델을 시작할 수 없어요. 파일이 손상됐을 수 있으니 로그를 확인해 주세요.",
+        ),
         ModelError::Unauthorized { .. } => (
             "My language model won't accept the key. Please check it.",
             "언어 모델이 키를 받아 주지 않아요. 키를 확인해 주세요.",
@@ -56,6 +60,10 @@ mod tests {
         let (at, detail) = (|| "http://secret.example/v1".to_owned(), String::new);
         let failures = [
             ModelError::Unreachable {
+                at: at(),
+                reason: detail(),
+            },
+            ModelError::CannotStart {
                 at: at(),
                 reason: detail(),
             },

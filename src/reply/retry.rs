@@ -37,6 +37,7 @@ pub fn next(failures: u32, error: &ModelError) -> Option<Duration> {
         ModelError::RateLimited {
             retry_after: None, ..
         }
+        | ModelError::CannotStart { .. }
         | ModelError::Unauthorized { .. }
         | ModelError::Rejected { .. }
         | ModelError::TimedOut { .. }
