@@ -5,8 +5,8 @@ pub mod timing;
 
 use serde::Serialize;
 
-/// One exchange: somebody spoke, hearken answers. Grows by one; whatever carries the id of a turn that is no longer
-/// alive is dropped by [`state::State::step`].
+/// One exchange: somebody spoke, hearken answers. Grows by one; whatever carries the id of a turn
+/// that is no longer alive is dropped by [`state::State::step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TurnId(pub u64);
