@@ -583,10 +583,7 @@ fn find(name: &str, role: Role) -> Result<cpal::Device, Refusal> {
     if name == DEFAULT || name.is_empty() {
         return preset.ok_or_else(|| Refusal::System(ErrorKind::DeviceNotAvailable.into()));
     }
-    let known: Vec<(Device, cpal::Device)> = host
-        .devices()?
-        .filter_map(|device| Some((described(&device)?, device)))
-        .collect();
+    let known = known(&host)?;
     let names: Vec<Device> = known.iter().map(|(named, _)| named.clone()).collect();
     let chosen = devices::choose(name, &names, role).map_err(Refusal::Unknown)?;
     let position = names.iter().position(|named| named == chosen);
@@ -594,6 +591,29 @@ fn find(name: &str, role: Role) -> Result<cpal::Device, Refusal> {
         .and_then(|index| known.into_iter().nth(index))
         .map(|(_, device)| device)
         .ok_or_else(|| Refusal::System(ErrorKind::DeviceNotAvailable.into()))
+}
+
+/// All devices and how they are named; the default among them even where the sound system does not list it.
+fn known(host: &cpal::Host) -> Result<Vec<(Device, cpal::Device)>, cpal::Error> {
+    let mut known: Vec<(Device, cpal::Device)> = host
+        .devices()?
+        .filter_map(|device| Some((described(&device)?, device)))
+        .collect();
+    let preset = host
+        .default_input_device()
+        .or_else(|| host.default_output_device());
+    if let Some(device) = preset
+        && !known.iter().any(|(named, _)| named.name == DEFAULT)
+    {
+        let named = Device {
+            name: DEFAULT.into(),
+            description: "what the system is set to".into(),
+            hears: true,
+            plays: true,
+        };
+        known.push((named, device));
+    }
+    Ok(known)
 }
 
 fn described(device: &cpal::Device) -> Option<Device> {
@@ -624,7 +644,12 @@ fn described(device: &cpal::Device) -> Option<Device> {
 /// A sentence, when the sound system does not answer.
 pub fn list() -> Result<Vec<Device>, String> {
     let listed = answered(|| {
-        Ok::<_, cpal::Error>(host()?.devices()?.filter_map(|d| described(&d)).collect())
+        Ok::<_, cpal::Error>(
+            known(&host()?)?
+                .into_iter()
+                .map(|(named, _)| named)
+                .collect(),
+        )
     });
     match listed {
         Some(Ok(devices)) => Ok(devices),
