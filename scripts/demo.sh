@@ -49,7 +49,7 @@ wait_for() {
   exit 1
 }
 
-wait_for listening 60
+wait_for ready 60
 parecord --device=speaker.monitor --file-format=wav --rate=48000 --channels=1 "$out/reply.wav" &
 recorder=$!
 echo "playing $question into the virtual microphone"
