@@ -89,7 +89,7 @@ pub(super) fn free_disk(dir: &Path) -> Option<u64> {
         })
         .find(|d| d.is_dir())?;
     let stat = nix::sys::statvfs::statvfs(found).ok()?;
-    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
 fn memory_of(meminfo: &str) -> Option<u64> {

@@ -71,7 +71,7 @@ impl Progress for Bars {
         let bar = self.bar(what, total);
         if bar.is_none() && self.lines {
             match total {
-                Some(total) => eprintln!("{what} ({} MB)", total.div_ceil(1_000_000)),
+                Some(total) => eprintln!("{what} ({})", size(total)),
                 None => eprintln!("{what}"),
             }
         }
@@ -112,10 +112,10 @@ impl Progress for Bars {
             };
             if let Some(bar) = stage.bar {
                 bar.finish_and_clear();
-            }
-            if self.lines {
-                let seconds = stage.begun.elapsed().as_secs_f64();
-                eprintln!("{}: {} in {seconds:.1} s", stage.what, size(stage.at));
+                if self.lines {
+                    let seconds = stage.begun.elapsed().as_secs_f64();
+                    eprintln!("{}: {} in {seconds:.1} s", stage.what, size(stage.at));
+                }
             }
         });
     }
