@@ -636,6 +636,13 @@ fn names_and_tables_that_are_wrong_are_explained() {
         user.run(args).failed(6, &["weights.toml: line 3", "tts"]);
     }
     assert!(fs::read_to_string(&table).unwrap().contains("tts"));
+    let itself = format!(
+        "[[weights]]\nname = \"x\"\nrole = \"stt\"\n[[weights.files]]\nfile = \"x\"\nsha256 = \"{digest}\"\n\
+         sources = [{{ import = {{ from = \"x\", tokens = \"x\", mel = \"x\", quant = \"q8_0\" }} }}]\n"
+    );
+    fs::write(&table, itself).unwrap();
+    user.run(&["pull", "x"])
+        .failed(6, &["\"x\": only the built-in table converts"]);
 }
 
 /// A wheel with one member.

