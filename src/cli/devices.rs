@@ -46,14 +46,7 @@ struct Line {
 }
 
 fn list(config: &Config, all: bool, as_json: bool) -> anyhow::Result<()> {
-    let mut devices = hardware::list().map_err(anyhow::Error::msg)?;
-    // It works even where the sound system does not list it.
-    devices.push(Device {
-        name: DEFAULT.into(),
-        description: "what the system is set to".into(),
-        hears: true,
-        plays: true,
-    });
+    let devices = hardware::list().map_err(anyhow::Error::msg)?;
     let microphones = lines(&devices, Role::Microphone, &config.audio.microphone, all);
     let loudspeakers = lines(&devices, Role::Loudspeaker, &config.audio.loudspeaker, all);
     let out = if as_json {

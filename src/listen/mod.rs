@@ -2,6 +2,10 @@
 
 pub mod ear;
 pub mod endpoint;
+mod ggml;
+mod guard;
+mod language;
+pub mod segment;
 pub mod transcribe;
 pub mod vad;
 pub mod whisper;
