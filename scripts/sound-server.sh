@@ -25,6 +25,8 @@ start_sound_server() {
     rm -f "$sound_server_dir/socket"
     # Without the system's own configuration: no card and no user's setting can get in the way.
     printf 'pcm.!default { type pulse }\nctl.!default { type pulse }\n' >"$sound_server_dir/alsa.conf"
+    # Nobody is asked for it, but the library complains without one.
+    head -c 256 /dev/zero >"$sound_server_dir/cookie"
     # A virtual sink that nobody hurries works in blocks of two seconds, unlike any card; the loopbacks hurry them.
     # In the background by itself, so that $! is the server's own process id.
     env -u PULSE_SERVER -u DBUS_SESSION_BUS_ADDRESS -u DISPLAY \
@@ -44,8 +46,9 @@ start_sound_server() {
     XDG_RUNTIME_DIR=$sound_server_dir
     PULSE_RUNTIME_PATH=$sound_server_dir
     PULSE_SERVER=unix:$sound_server_dir/socket
+    PULSE_COOKIE=$sound_server_dir/cookie
     ALSA_CONFIG_PATH=$sound_server_dir/alsa.conf
-    export XDG_RUNTIME_DIR PULSE_RUNTIME_PATH PULSE_SERVER ALSA_CONFIG_PATH
+    export XDG_RUNTIME_DIR PULSE_RUNTIME_PATH PULSE_SERVER PULSE_COOKIE ALSA_CONFIG_PATH
     sound_tries=0
     until pactl set-default-sink speaker >/dev/null 2>&1 && pactl set-default-source mic >/dev/null 2>&1; do
         sound_tries=$((sound_tries + 1))

@@ -228,6 +228,30 @@ fn a_dead_server_is_noticed(server: &mut SoundServer) {
     }
 }
 
+fn a_hung_server_hangs_nobody(server: &mut SoundServer) {
+    let mut microphone = open_microphone("default").unwrap();
+    let mut heard = Vec::new();
+    let deadline = Deadline::new("warming up again");
+    while heard.is_empty() {
+        microphone.read(&mut heard, PATIENCE).unwrap();
+        deadline.check();
+    }
+    server.freeze();
+    let deadline = Deadline::new("noticing that nothing comes");
+    while microphone.read(&mut heard, PATIENCE).is_ok() {
+        deadline.check();
+    }
+    let deadline = Deadline::new("closing and opening");
+    drop(microphone);
+    match open_microphone("default").map(|_| ()) {
+        Err(MicrophoneError::Busy { reason, .. }) => {
+            assert!(reason.contains("has not answered"), "{reason}")
+        }
+        other => panic!("{other:?}"),
+    }
+    deadline.check();
+}
+
 fn a_server_that_came_back_is_used_again(server: &mut SoundServer) {
     server.restart();
     let mut microphone = open_microphone("default").unwrap();
@@ -252,4 +276,5 @@ fn sound_goes_in_and_out_and_may_break_off() {
     a_wrong_name_is_answered_with_the_nearest();
     a_dead_server_is_noticed(&mut server);
     a_server_that_came_back_is_used_again(&mut server);
+    a_hung_server_hangs_nobody(&mut server);
 }
