@@ -24,5 +24,6 @@ pub mod listen;
 pub mod onnx;
 pub mod reply;
 pub mod speak;
+pub mod threads;
 pub mod turn;
 pub mod weights;

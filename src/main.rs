@@ -3,5 +3,6 @@
 mod cli;
 
 fn main() -> std::process::ExitCode {
+    hearken::threads::settle_openmp();
     cli::main()
 }

@@ -58,10 +58,12 @@ pub enum Rank {
 }
 
 /// Names under which ALSA offers sound servers.
-const SERVERS: [&str; 3] = ["pipewire", "pulse", "jack"];
+const SERVERS: [&str; 2] = ["pipewire", "pulse"];
 
 /// ALSA's plugins and special views of a card: everything before the colon.
-const VARIANTS: [&str; 34] = [
+const VARIANTS: [&str; 35] = [
+    // JACK is a server, but asking after it starts it, and its library writes to the terminal.
+    "jack",
     "null",
     "lavrate",
     "samplerate",

@@ -31,6 +31,10 @@ const MICROPHONE_RING: Duration = Duration::from_secs(10);
 const SPEAKER_RING: Duration = Duration::from_millis(300);
 /// A device that has not called back for so long is gone, whatever it says: some never report it.
 const STALLED: Duration = Duration::from_secs(2);
+/// The same before its first callback: a Bluetooth headset changes its profile first.
+const STARTING: Duration = Duration::from_secs(6);
+/// The same while the sound system reports failures.
+const FAILING: Duration = Duration::from_millis(500);
 /// A sound system that has not answered for so long is hung.
 const OPENING: Duration = Duration::from_secs(8);
 /// Closing a dead device is not waited for any longer than this.
@@ -45,6 +49,8 @@ pub struct Line {
     beats: AtomicU64,
     /// Samples that did not fit into the ring.
     dropped: AtomicU64,
+    /// Errors that need not mean anything.
+    failures: AtomicU64,
     /// 0, or why the device is gone ([`FAULTS`]).
     fault: AtomicU8,
     /// Position up to which samples were played or discarded (loudspeaker).
@@ -66,27 +72,20 @@ const FAULTS: [(ErrorKind, &str); 5] = [
         "the system no longer allows it",
     ),
     (
-        ErrorKind::BackendError,
-        "the sound system reported a failure",
+        ErrorKind::ResourceExhausted,
+        "the system has run out of memory or threads",
     ),
 ];
 
 impl Line {
-    /// Stores a fault that ends the stream; hiccups of which it recovers are none.
+    /// Stores an error of the stream. One that ends it is a fault at once; any other counts as a failure, and is
+    /// serious only if the stream stops: ALSA's PulseAudio plugin, for one, reports failures while it starts.
     fn note(&self, kind: ErrorKind) {
-        let harmless = matches!(
-            kind,
-            ErrorKind::Xrun
-                | ErrorKind::DeviceChanged
-                | ErrorKind::RealtimeDenied
-                | ErrorKind::DeviceBusy
-        );
-        if !harmless {
-            let index = FAULTS
-                .iter()
-                .position(|(known, _)| *known == kind)
-                .unwrap_or(4);
-            self.fault.store(index as u8 + 1, Ordering::Release);
+        match FAULTS.iter().position(|(known, _)| *known == kind) {
+            Some(index) => self.fault.store(index as u8 + 1, Ordering::Release),
+            None => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -100,14 +99,16 @@ impl Line {
 
 /// Watches [`Line::beats`] from the handle's thread.
 struct Pulse {
-    seen: u64,
+    beats: u64,
+    failures: u64,
     at: Instant,
 }
 
 impl Pulse {
     fn new() -> Self {
         Self {
-            seen: 0,
+            beats: 0,
+            failures: 0,
             at: Instant::now(),
         }
     }
@@ -118,11 +119,19 @@ impl Pulse {
             return Some(fault);
         }
         let beats = line.beats.load(Ordering::Relaxed);
-        if beats != self.seen {
-            self.seen = beats;
-            self.at = Instant::now();
+        let failures = line.failures.load(Ordering::Relaxed);
+        if beats != self.beats {
+            (self.beats, self.failures, self.at) = (beats, failures, Instant::now());
+            return None;
         }
-        (self.at.elapsed() > STALLED).then_some("it has stopped answering")
+        let still = self.at.elapsed();
+        if failures != self.failures && still > FAILING && beats > 0 {
+            Some("the sound system reports failures")
+        } else if still > if beats == 0 { STARTING } else { STALLED } {
+            Some("it has stopped answering")
+        } else {
+            None
+        }
     }
 }
 
@@ -555,7 +564,7 @@ impl Refusal {
                 ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => {
                     (true, "it is not there now; plug it in, or choose another from `hearken devices`".into())
                 }
-                _ => (false, error.to_string()),
+                _ => (false, format!("the sound system refuses ({error})")),
             },
         }
     }
@@ -574,10 +583,7 @@ fn find(name: &str, role: Role) -> Result<cpal::Device, Refusal> {
     if name == DEFAULT || name.is_empty() {
         return preset.ok_or_else(|| Refusal::System(ErrorKind::DeviceNotAvailable.into()));
     }
-    let known: Vec<(Device, cpal::Device)> = host
-        .devices()?
-        .filter_map(|device| Some((described(&device)?, device)))
-        .collect();
+    let known = known(&host)?;
     let names: Vec<Device> = known.iter().map(|(named, _)| named.clone()).collect();
     let chosen = devices::choose(name, &names, role).map_err(Refusal::Unknown)?;
     let position = names.iter().position(|named| named == chosen);
@@ -585,6 +591,29 @@ fn find(name: &str, role: Role) -> Result<cpal::Device, Refusal> {
         .and_then(|index| known.into_iter().nth(index))
         .map(|(_, device)| device)
         .ok_or_else(|| Refusal::System(ErrorKind::DeviceNotAvailable.into()))
+}
+
+/// All devices and how they are named; the default among them even where the sound system does not list it.
+fn known(host: &cpal::Host) -> Result<Vec<(Device, cpal::Device)>, cpal::Error> {
+    let mut known: Vec<(Device, cpal::Device)> = host
+        .devices()?
+        .filter_map(|device| Some((described(&device)?, device)))
+        .collect();
+    let preset = host
+        .default_input_device()
+        .or_else(|| host.default_output_device());
+    if let Some(device) = preset
+        && !known.iter().any(|(named, _)| named.name == DEFAULT)
+    {
+        let named = Device {
+            name: DEFAULT.into(),
+            description: "what the system is set to".into(),
+            hears: true,
+            plays: true,
+        };
+        known.push((named, device));
+    }
+    Ok(known)
 }
 
 fn described(device: &cpal::Device) -> Option<Device> {
@@ -615,7 +644,12 @@ fn described(device: &cpal::Device) -> Option<Device> {
 /// A sentence, when the sound system does not answer.
 pub fn list() -> Result<Vec<Device>, String> {
     let listed = answered(|| {
-        Ok::<_, cpal::Error>(host()?.devices()?.filter_map(|d| described(&d)).collect())
+        Ok::<_, cpal::Error>(
+            known(&host()?)?
+                .into_iter()
+                .map(|(named, _)| named)
+                .collect(),
+        )
     });
     match listed {
         Some(Ok(devices)) => Ok(devices),

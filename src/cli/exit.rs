@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use hearken::audio::wav::WavError;
 use hearken::audio::{MicrophoneError, SpeakerError};
 use hearken::config::ConfigError;
 use hearken::listen::transcribe::TranscribeError;
@@ -24,12 +25,16 @@ fn code(error: &anyhow::Error) -> u8 {
             return 4;
         } else if cause.is::<SpeakerError>() {
             return 5;
+        } else if let Some(WeightsError::Network { .. }) = cause.downcast_ref() {
+            return 9;
         } else if cause.is::<WeightsError>() || cause.is::<OnnxError>() {
             return 6;
         } else if let Some(TranscribeError::Model { .. }) = cause.downcast_ref() {
             return 6;
         } else if let Some(VoiceError::Model { .. }) = cause.downcast_ref() {
             return 6;
+        } else if cause.is::<WavError>() {
+            return 7;
         } else if cause.is::<ModelError>() {
             return 8;
         }

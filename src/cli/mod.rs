@@ -73,10 +73,10 @@ pub fn main() -> ExitCode {
             Command::Chat(args) => chat::run(args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(args, &config),
-            Command::Config(args) => config::run(args, &config),
+            Command::Config(args) => config::run(args, &config, cli.config.as_deref()),
             Command::Weights(args) => weights::run(args, &config),
             Command::Bench(args) => bench::run(args, &config),
-            Command::Completions(args) => completions::run(args, &config),
+            Command::Completions(args) => completions::run(&args),
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,

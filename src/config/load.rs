@@ -2,12 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use etcetera::BaseStrategy;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::{Config, validate};
+
+/// Variables that begin with `HEARKEN_` and are no keys of the configuration.
+const RESERVED: [&str; 3] = ["HEARKEN_CONFIG", "HEARKEN_LLM", "HEARKEN_LOG"];
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The file cannot be read. Name another, or mend its permissions.
     #[error("cannot read the configuration {path}: {reason}")]
     Unreadable {
         /// The file.
@@ -15,7 +22,7 @@ pub enum ConfigError {
         /// The system's words.
         reason: String,
     },
-    /// A key or value that is not understood.
+    /// A key or a value that is not understood. Correct it where `place` says.
     #[error("{place}: {problem}")]
     Invalid {
         /// File and line, variable or flag.
@@ -25,15 +32,289 @@ pub enum ConfigError {
     },
 }
 
-/// The file that is read when no other is named.
+fn invalid(place: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid {
+        place: place.into(),
+        problem: problem.into(),
+    }
+}
+
+/// The file that is read when no other is named: `hearken/hearken.toml` in the XDG configuration folder. `None`
+/// when there is no home folder.
 pub fn default_path() -> Option<PathBuf> {
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.config_dir().join("hearken").join("hearken.toml"))
+}
+
+/// The configuration in force: defaults, then `file` (or the default file, when it is there), then `HEARKEN_…`
+/// variables (`HEARKEN_LISTEN__HANGOVER_MS`), then `set` (`listen.hangover_ms=800`).
+///
+/// # Errors
+/// [`ConfigError`] for the first thing that is wrong. A named file must exist; the default one need not.
+pub fn load(file: Option<&Path>, set: &[String]) -> Result<Config, ConfigError> {
+    let (path, required) = match file {
+        Some(path) => (Some(path.to_owned()), true),
+        None => (default_path(), false),
+    };
+    let text = match &path {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !required => String::new(),
+            Err(e) => {
+                let path = path.display().to_string();
+                return Err(ConfigError::Unreadable {
+                    path,
+                    reason: e.to_string(),
+                });
+            }
+        },
+        None => String::new(),
+    };
+    let place = path.map_or_else(String::new, |p| p.display().to_string());
+    let environment = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect::<Vec<_>>();
+    read(&text, &place, &environment, set)
+}
+
+/// [`load`] without the file system and the environment.
+fn read(
+    text: &str,
+    place: &str,
+    environment: &[(String, String)],
+    set: &[String],
+) -> Result<Config, ConfigError> {
+    let schema = schema();
+    let line = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
+    let at = |e: &toml::de::Error| match e.span() {
+        Some(span) => format!("{place} line {}", line(span.start)),
+        None => place.to_owned(),
+    };
+    let parsed = DeTable::parse(text).map_err(|e| invalid(at(&e), e.message()))?;
+    if let Some((offset, problem)) = unknown_key(parsed.get_ref(), &schema, "") {
+        return Err(invalid(format!("{place} line {}", line(offset)), problem));
+    }
+    // The typed reading says which line has a value of the wrong type.
+    let config: Config = toml::from_str(text).map_err(|e| invalid(at(&e), e.message()))?;
+    validate(&config).map_err(|problem| invalid(place, problem))?;
+
+    let mut table = Table::try_from(&config).map_err(|e| invalid(place, e.to_string()))?;
+    let mut overlays = Vec::new();
+    for (name, value) in environment {
+        if let Some(key) = name.strip_prefix("HEARKEN_")
+            && !RESERVED.contains(&name.as_str())
+        {
+            overlays.push((
+                name.clone(),
+                key.to_lowercase().replace("__", "."),
+                value.clone(),
+            ));
+        }
+    }
+    overlays.sort();
+    for assignment in set {
+        let (key, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| invalid(format!("--set {assignment}"), "write it as KEY=VALUE"))?;
+        overlays.push((
+            format!("--set {key}"),
+            key.trim().to_owned(),
+            value.trim().to_owned(),
+        ));
+    }
+    let mut config = config;
+    for (place, key, value) in overlays {
+        put(&mut table, &schema, &key, &value).map_err(|problem| invalid(&place, problem))?;
+        // Checked one by one, so that the message names the one that is wrong.
+        config = Config::deserialize_table(&table).map_err(|problem| invalid(&place, problem))?;
+        validate(&config).map_err(|problem| invalid(&place, problem))?;
+    }
+    Ok(config)
+}
+
+impl Config {
+    fn deserialize_table(table: &Table) -> Result<Self, String> {
+        table
+            .clone()
+            .try_into()
+            .map_err(|e: toml::de::Error| e.message().to_owned())
+    }
+}
+
+/// Every key there is, with its default as an example of its type.
+fn schema() -> Table {
+    Table::try_from(Config::default()).unwrap_or_default()
+}
+
+/// The first key of `table` that `schema` does not have: its offset, and what to say of it.
+fn unknown_key(table: &DeTable<'_>, schema: &Table, prefix: &str) -> Option<(usize, String)> {
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        match schema.get(name) {
+            None => return Some((key.span().start, unknown(&format!("{prefix}{name}")))),
+            Some(Value::Table(inner)) => {
+                if let DeValue::Table(given) = value.get_ref()
+                    && let Some(found) = unknown_key(given, inner, &format!("{prefix}{name}."))
+                {
+                    return Some(found);
+                }
+            }
+            Some(_) => {}
+        }
+    }
     None
 }
 
-/// The configuration in force.
-///
-/// # Errors
-/// [`ConfigError`] for the first thing that is wrong.
-pub fn load(_file: Option<&Path>, _set: &[String]) -> Result<Config, ConfigError> {
-    Ok(Config::default())
+fn unknown(key: &str) -> String {
+    let mut known = Vec::new();
+    paths(&schema(), "", &mut known);
+    let nearest = known
+        .into_iter()
+        .min_by_key(|k| strsim::damerau_levenshtein(k, key));
+    match nearest {
+        Some(near) => format!("there is no key {key:?}; the nearest is {near:?}"),
+        None => format!("there is no key {key:?}"),
+    }
+}
+
+/// All keys, dotted, tables included.
+fn paths(table: &Table, prefix: &str, out: &mut Vec<String>) {
+    for (key, value) in table {
+        out.push(format!("{prefix}{key}"));
+        if let Value::Table(inner) = value {
+            paths(inner, &format!("{prefix}{key}."), out);
+        }
+    }
+}
+
+/// Puts the text of a variable or flag at a dotted key, as the type that the key has.
+fn put(table: &mut Table, schema: &Table, key: &str, text: &str) -> Result<(), String> {
+    let (first, rest) = match key.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (key, None),
+    };
+    let example = schema.get(first);
+    match (example, rest) {
+        (Some(Value::Table(inner)), Some(rest)) => match table.get_mut(first) {
+            Some(Value::Table(t)) => put(t, inner, rest, text).map_err(|problem| {
+                problem.replace("there is no key \"", &format!("there is no key \"{first}."))
+            }),
+            _ => Err(unknown(key)),
+        },
+        (Some(Value::Table(_)), None) => Err(format!("{key:?} is a section; name a key in it")),
+        (Some(example), None) => {
+            table.insert(first.to_owned(), typed(example, text)?);
+            Ok(())
+        }
+        (_, _) => Err(unknown(key)),
+    }
+}
+
+fn typed(example: &Value, text: &str) -> Result<Value, String> {
+    let wrong = |kind: &str| format!("{text:?} is not {kind}");
+    Ok(match example {
+        Value::String(_) => Value::String(text.to_owned()),
+        Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
+        Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
+        Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
+        Value::Array(_) => Value::Array(
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| Value::String(item.to_owned()))
+                .collect(),
+        ),
+        Value::Datetime(_) | Value::Table(_) => return Err(wrong("a value")),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::ANNOTATED_DEFAULT;
+
+    fn fails(text: &str, set: &[&str]) -> String {
+        let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
+        read(text, "f.toml", &[], &set).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_annotated_default_is_the_default() {
+        assert_eq!(
+            read(ANNOTATED_DEFAULT, "", &[], &[]).unwrap(),
+            Config::default()
+        );
+    }
+
+    #[test]
+    fn the_annotated_default_names_every_key() {
+        let parsed: Table = toml::from_str(ANNOTATED_DEFAULT).unwrap();
+        let (mut there, mut known) = (Vec::new(), Vec::new());
+        paths(&parsed, "", &mut there);
+        paths(&schema(), "", &mut known);
+        there.sort();
+        known.sort();
+        assert_eq!(there, known);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_name() {
+        let said = fails("\n[listen]\nhangver_ms = 3\n", &[]);
+        assert_eq!(
+            said,
+            "f.toml line 3: there is no key \"listen.hangver_ms\"; the nearest is \"listen.hangover_ms\""
+        );
+        assert!(fails("[lisen]\n", &[]).contains("the nearest is \"listen\""));
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_its_line() {
+        let said = fails("[listen]\nhangover_ms = \"long\"\n", &[]);
+        assert!(said.starts_with("f.toml line 2: invalid type"), "{said}");
+        assert!(fails("[reply]\nbackend = \"cloud\"\n", &[]).contains("line 2"));
+        assert!(fails("[listen\n", &[]).contains("f.toml line 1"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        assert!(fails("[audio]\nvolume_percent = 900\n", &[]).contains("audio.volume_percent"));
+        assert!(fails("[listen]\nvad_threshold = nan\n", &[]).contains("listen.vad_threshold"));
+    }
+
+    #[test]
+    fn flags_beat_the_environment_and_that_beats_the_file() {
+        let text = "[listen]\nhangover_ms = 700\nonset_ms = 100\npre_roll_ms = 300\n";
+        let environment = [
+            ("HEARKEN_LISTEN__HANGOVER_MS".to_owned(), "800".to_owned()),
+            ("HEARKEN_LISTEN__ONSET_MS".to_owned(), "120".to_owned()),
+            ("HEARKEN_CONFIG".to_owned(), "elsewhere".to_owned()),
+            ("HOME".to_owned(), "/".to_owned()),
+        ];
+        let set = [
+            "listen.hangover_ms=900".to_owned(),
+            "listen.languages=de, fr".to_owned(),
+        ];
+        let config = read(text, "f.toml", &environment, &set).unwrap();
+        assert_eq!(config.listen.hangover_ms, 900);
+        assert_eq!(config.listen.onset_ms, 120);
+        assert_eq!(config.listen.pre_roll_ms, 300);
+        assert_eq!(config.listen.languages, ["de", "fr"]);
+    }
+
+    #[test]
+    fn wrong_flags_and_variables_say_which() {
+        assert!(fails("", &["listen.hangover_ms"]).contains("KEY=VALUE"));
+        assert!(fails("", &["listen.hangover_ms=x"]).contains("not a whole number"));
+        assert!(fails("", &["listen.hangovr_ms=1"]).contains("hangover_ms"));
+        assert!(fails("", &["listen=1"]).contains("is a section"));
+        let environment = [("HEARKEN_LISTEN_HANGOVER".to_owned(), "1".to_owned())];
+        let said = read("", "f.toml", &environment, &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.starts_with("HEARKEN_LISTEN_HANGOVER: there is no key"),
+            "{said}"
+        );
+    }
 }

@@ -3,6 +3,10 @@
 
 pub mod clause;
 pub mod embedded;
+pub mod failure;
+pub mod fallback;
 pub mod history;
+pub mod key;
 pub mod model;
 pub mod openai;
+pub mod retry;

@@ -50,6 +50,14 @@ pub enum ModelError {
         /// The system's words.
         reason: String,
     },
+    /// The embedded model cannot be loaded, or its program not be started. Permanent.
+    #[error("the language model ({at}) cannot start: {reason}")]
+    CannotStart {
+        /// The model's label.
+        at: String,
+        /// What its program said, or the system's words.
+        reason: String,
+    },
     /// 401 or 403. Permanent: the key is missing or wrong.
     #[error("the language model at {at} refuses the key (HTTP {status})")]
     Unauthorized {
@@ -115,6 +123,9 @@ pub enum ModelError {
 impl ModelError {
     /// Whether the same request cannot succeed later without somebody changing something.
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Unauthorized { .. } | Self::Rejected { .. })
+        matches!(
+            self,
+            Self::CannotStart { .. } | Self::Unauthorized { .. } | Self::Rejected { .. }
+        )
     }
 }

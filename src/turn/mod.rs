@@ -1,1 +1,18 @@
 //! Who talks when: the state machine, pure, and the conductor, which carries its actions out.
+
+pub mod state;
+pub mod timing;
+
+use serde::Serialize;
+
+/// One exchange: somebody spoke, hearken answers. Grows by one; whatever carries the id of a turn
+/// that is no longer alive is dropped by [`state::State::step`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TurnId(pub u64);
+
+impl std::fmt::Display for TurnId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The main job on real input: a recorded question is played into a virtual microphone, the real daemon hears it, and
+# what it says is recorded from a virtual loudspeaker and read back. Exit 0 only if the words came out of the loudspeaker.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/sound-server.sh
+
+hearken=$PWD/target/release/hearken
+out=$PWD/target/demo
+question=assets/demo/question.wav
+mkdir -p "$out"
+rm -f "$out"/reply.wav "$out"/events.jsonl "$out"/run.log
+
+"$hearken" weights pull
+
+room=$(mktemp -d)
+daemon='' recorder=''
+finish() {
+  [ -z "$recorder" ] || kill "$recorder" 2>/dev/null || true
+  [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+  [ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
+  stop_sound_server
+  rm -rf "$room"
+}
+trap finish EXIT
+
+# The weights lie below the real home; the sound server's clients get another.
+HEARKEN_DATA_DIR=$("$hearken" weights path --data)
+export HEARKEN_DATA_DIR
+start_sound_server "$room"
+
+"$hearken" run --json >"$out/events.jsonl" 2>"$out/run.log" &
+daemon=$!
+
+# wait_for EVENT SECONDS: until the daemon has reported it, or has ended.
+wait_for() {
+  local tick
+  for ((tick = 0; tick < $2 * 10; tick++)); do
+    grep -q "\"event\":\"$1\"" "$out/events.jsonl" && return 0
+    if ! kill -0 "$daemon" 2>/dev/null; then
+      echo "demo: the daemon ended early:" >&2
+      cat "$out/run.log" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+  echo "demo: no event $1 within $2 s; the daemon said:" >&2
+  cat "$out/run.log" "$out/events.jsonl" >&2
+  exit 1
+}
+
+wait_for listening 60
+parecord --device=speaker.monitor --file-format=wav --rate=48000 --channels=1 "$out/reply.wav" &
+recorder=$!
+echo "playing $question into the virtual microphone"
+paplay --device=room "$question"
+wait_for turn_finished 120
+sleep 0.5 # What the daemon handed over last is still in the sound server's buffers.
+kill "$recorder"; wait "$recorder" 2>/dev/null || true; recorder=''
+kill "$daemon"; wait "$daemon"; daemon=''
+
+python3 scripts/demo_report.py "$out/events.jsonl" "$out/expected.txt"
+"$hearken" transcribe "$out/reply.wav" --expect "$(cat "$out/expected.txt")" --max-wer 20
+echo "the reply is in target/demo/reply.wav"

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs the system packages that the build, the demo and the tests need (Debian, Ubuntu); elsewhere says what they are.
+set -euo pipefail
+
+packages=(
+  build-essential cmake pkg-config libclang-dev libasound2-dev libsonic-dev libssl-dev python3 python3-pip git
+  pulseaudio pulseaudio-utils libasound2-plugins sox espeak-ng pocketsphinx-testdata
+)
+
+if ! command -v cargo >/dev/null; then
+  echo "deps: there is no Rust toolchain; install one (rustup, or your distribution's) and try again." >&2
+  exit 1
+fi
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  if [ "$(uname -s)" = Linux ]; then
+    echo "deps: this is no Debian or Ubuntu. Install what they call:" "${packages[@]}" >&2
+    echo "deps: then run the cargo command or script that you wanted directly, without make deps." >&2
+  else
+    echo "deps: only Linux is supported so far; hearken needs cmake, a C++ compiler, libclang, ALSA, sonic, OpenSSL." >&2
+  fi
+  exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "deps: installing ${missing[*]}"
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "deps: these need root, and there is no sudo. As root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  sudo=(sudo)
+fi
+${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Every check and test, from nothing. Needs what scripts/deps.sh installs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --check
+
+step "build"
+cargo build --release --locked --all-targets
+
+step "lints"
+cargo clippy --release --locked --all-targets -- -D warnings
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items --quiet
+
+step "licences, versions, sources of the dependencies"
+deny=target/tools/bin/cargo-deny
+[ -x "$deny" ] || cargo install cargo-deny --version 0.20.2 --locked --debug --quiet --root target/tools --target-dir target/tools/build
+"$deny" --offline --log-level error check --hide-inclusion-graph licenses bans sources
+
+step "weights"
+# One program for each question that the tests ask; the same folder as the demo and the user's own.
+target/release/hearken weights pull
+target/release/hearken weights pull smollm2-135m whisper-base-ct2 whisper-tiny.en-ct2
+
+step "tests"
+cargo test --release --locked

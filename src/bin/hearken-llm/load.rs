@@ -1,0 +1,225 @@
+//! Loading a model: what is checked before llama.cpp sees the file, and one sentence for each way it fails.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+
+use crate::log::LastError;
+
+/// Prompt tokens that are computed at once: between two batches the engine sees whether the client is still there, and
+/// larger ones are hardly faster on a processor.
+pub(crate) const BATCH: u32 = 128;
+
+/// Beyond this, more threads wait for memory rather than compute.
+const MAX_THREADS: usize = 8;
+
+/// What to load.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The GGUF file.
+    pub(crate) model: PathBuf,
+    /// The context; the model's own limit if that is less.
+    pub(crate) context_tokens: u32,
+    /// Threads that compute.
+    pub(crate) threads: u32,
+}
+
+/// Why the model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// Another path.
+    #[error("cannot read the model {}: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Another file.
+    #[error("{} is not a GGUF file", .0.display())]
+    NotGguf(PathBuf),
+    /// A smaller model.
+    #[error("not enough memory for {}: it needs {needed_mb} MB and {free_mb} MB are free; choose a smaller model or context", .path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// In 10^6 bytes.
+        needed_mb: u64,
+        /// In 10^6 bytes.
+        free_mb: u64,
+    },
+    /// Pull the file again.
+    #[error("llama.cpp cannot load {}: {reason}; the file is damaged, of an unknown kind, or memory is short", .path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// llama.cpp's words.
+        reason: String,
+    },
+    /// Less context.
+    #[error(
+        "llama.cpp cannot make a context of {tokens} tokens: {reason}; memory is short: choose a smaller context or model"
+    )]
+    Context {
+        /// What was asked for.
+        tokens: u32,
+        /// llama.cpp's words.
+        reason: String,
+    },
+    /// Another model.
+    #[error("{} has no chat template that can be used: {reason}", .path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// llama.cpp's words.
+        reason: String,
+    },
+}
+
+/// The number of threads: what is asked for, or as many as the machine has cores, within reason.
+pub(crate) fn threads(asked: u32) -> u32 {
+    if asked > 0 {
+        return asked;
+    }
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(chosen_threads(cores)).unwrap_or(1)
+}
+
+/// All of a small machine; half of a larger one, where two logical cores are one and the other parts want theirs.
+fn chosen_threads(cores: usize) -> usize {
+    if cores <= 4 {
+        cores.max(1)
+    } else {
+        (cores / 2).clamp(4, MAX_THREADS)
+    }
+}
+
+/// Loads the model.
+///
+/// # Errors
+/// See [`LoadError`].
+pub(crate) fn model(
+    backend: &LlamaBackend,
+    options: &Options,
+    log: &LastError,
+) -> Result<LlamaModel, LoadError> {
+    let path = &options.model;
+    let size = check(path)?;
+    if let Some(free) = free_memory()
+        && size > free
+    {
+        return Err(LoadError::Memory {
+            path: path.clone(),
+            needed_mb: size / 1_000_000,
+            free_mb: free / 1_000_000,
+        });
+    }
+    // Without a GPU build the layers stay where they are.
+    let params = LlamaModelParams::default().with_n_gpu_layers(999);
+    LlamaModel::load_from_file(backend, path, &params).map_err(|problem| LoadError::Refused {
+        path: path.clone(),
+        reason: reason(log, &problem.to_string()),
+    })
+}
+
+/// Makes the context that one conversation at a time uses.
+///
+/// # Errors
+/// [`LoadError::Context`].
+pub(crate) fn context<'m>(
+    backend: &LlamaBackend,
+    model: &'m LlamaModel,
+    options: &Options,
+    log: &LastError,
+) -> Result<LlamaContext<'m>, LoadError> {
+    let trained = model.n_ctx_train();
+    let tokens = match trained {
+        0 => options.context_tokens,
+        limit => options.context_tokens.min(limit),
+    };
+    let threads = i32::try_from(options.threads).unwrap_or(1);
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(tokens))
+        .with_n_batch(BATCH)
+        .with_n_ubatch(BATCH)
+        .with_n_seq_max(1)
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads)
+        .with_no_perf(true);
+    model
+        .new_context(backend, params)
+        .map_err(|problem| LoadError::Context {
+            tokens,
+            reason: reason(log, &problem.to_string()),
+        })
+}
+
+fn reason(log: &LastError, otherwise: &str) -> String {
+    let said = log.get();
+    if said.is_empty() {
+        otherwise.to_owned()
+    } else {
+        said
+    }
+}
+
+/// The file's size in bytes, if it is one and begins as a GGUF does.
+fn check(path: &Path) -> Result<u64, LoadError> {
+    let unreadable = |source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let about = file.metadata().map_err(unreadable)?;
+    if about.is_dir() {
+        return Err(unreadable(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    let mut magic = [0; 4];
+    match file.read_exact(&mut magic) {
+        Ok(()) if &magic == b"GGUF" => Ok(about.len()),
+        Ok(()) => Err(LoadError::NotGguf(path.to_owned())),
+        Err(problem) if problem.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(LoadError::NotGguf(path.to_owned()))
+        }
+        Err(problem) => Err(unreadable(problem)),
+    }
+}
+
+/// Bytes that can be used without swapping, as Linux estimates them; none elsewhere.
+fn free_memory() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{available, chosen_threads};
+
+    #[test]
+    fn threads_fit_the_machine() {
+        let chosen: Vec<_> = [0, 1, 2, 4, 6, 8, 16, 128].map(chosen_threads).into();
+        assert_eq!(chosen, [1, 1, 2, 4, 4, 4, 8, 8]);
+    }
+
+    #[test]
+    fn available_memory_is_read() {
+        let text = "MemTotal:       24646752 kB\nMemFree: 1 kB\nMemAvailable:   1000 kB\n";
+        assert_eq!(available(text), Some(1_024_000));
+        assert_eq!(available("MemTotal: 3 kB\n"), None);
+    }
+}

@@ -1,0 +1,598 @@
+//! The turn state machine: pure, without a clock, without tokio. What happened goes in, what to do comes out.
+//!
+//! ```text
+//! Idle ── speech ──► Listening ── endpoint ──► Transcribing ── words ──► Thinking ── first sound ──► Speaking
+//!  ▲                                                │ none                  │ nothing to say            │
+//!  └────────────────────────────────────────────────┴───────────────────────┴──── Settling ◄────────────┘
+//! ```
+//!
+//! While hearken speaks, and for a short tail after it, the microphone is ignored. Speech that comes after the
+//! endpoint and before the first sound means that the speaker had not finished: the turn is given up, and the new one
+//! hears both stretches as one. Speech that is still going on when the first sound is ready holds it back.
+
+use super::TurnId;
+
+/// Where the conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nobody speaks.
+    Idle,
+    /// Somebody speaks; no turn is alive.
+    Listening,
+    /// An utterance is becoming words.
+    Transcribing {
+        /// The turn.
+        turn: TurnId,
+        /// Somebody speaks again.
+        talking: bool,
+    },
+    /// The reply is being written; nothing of it has sounded.
+    Thinking {
+        /// The turn.
+        turn: TurnId,
+        /// Somebody speaks again; no sound until they stop.
+        talking: bool,
+        /// The first clause has been synthesized and waits.
+        ready: bool,
+        /// The whole reply has been synthesized, so many clauses.
+        clauses: Option<usize>,
+    },
+    /// The reply sounds.
+    Speaking {
+        /// The turn.
+        turn: TurnId,
+        /// Clauses that have been played.
+        played: usize,
+        /// How many there will be, once that is known.
+        clauses: Option<usize>,
+    },
+    /// The reply has been played; the room and the devices still ring with it.
+    Settling,
+    /// Shut down. Nothing leads out of here.
+    Stopped,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The ear heard somebody begin.
+    SpeechStarted,
+    /// What began was no speech.
+    SpeechDismissed,
+    /// Somebody spoke and finished.
+    Utterance,
+    /// The utterance became words, or turned out to have none.
+    Transcribed {
+        /// The turn.
+        turn: TurnId,
+        /// Whether there are words.
+        words: bool,
+    },
+    /// The first clause can sound.
+    ClauseReady {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// Every clause of the reply has been handed to the player. None at all is possible.
+    ReplyEnded {
+        /// The turn.
+        turn: TurnId,
+        /// How many there were.
+        clauses: usize,
+    },
+    /// A clause has been played to its end.
+    ClausePlayed {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// The tail after the last sound is over.
+    Settled,
+    /// The turn's stage has not moved for too long.
+    WatchdogBit {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// Stop everything.
+    Shutdown,
+}
+
+/// What to do about it, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Drop the audio that is held for an unanswered turn.
+    DropHeldAudio,
+    /// Give a turn up: stop its transcription, its reply, its sound. Nothing of it has sounded, or it was bitten.
+    Cancel(TurnId),
+    /// Begin a turn with the audio held (the unanswered turn's, if any, and the new utterance).
+    Transcribe(TurnId),
+    /// Ask the model.
+    Reply(TurnId),
+    /// Let what has been synthesized sound.
+    LetSound(TurnId),
+    /// Ignore the microphone, or hear it again.
+    IgnoreMicrophone(bool),
+    /// The turn is over: write it into the history, report it.
+    Finish(TurnId),
+    /// The utterance had no words: report that.
+    NothingSaid(TurnId),
+    /// Report that the turn was given up because it did not move.
+    Stuck(TurnId),
+    /// Send [`Input::Settled`] after the tail.
+    Settle,
+}
+
+impl State {
+    /// The turn that is alive, if any.
+    pub fn turn(&self) -> Option<TurnId> {
+        match *self {
+            Self::Transcribing { turn, .. }
+            | Self::Thinking { turn, .. }
+            | Self::Speaking { turn, .. } => Some(turn),
+            Self::Idle | Self::Listening | Self::Settling | Self::Stopped => None,
+        }
+    }
+
+    /// The next state and what to do. `next` is the id that a new turn gets; it is used up when the actions contain
+    /// [`Action::Transcribe`] with it. Inputs that make no sense here, or belong to a turn that is not alive, change
+    /// nothing.
+    #[must_use]
+    pub fn step(self, input: Input, next: TurnId) -> (Self, Vec<Action>) {
+        use Action::{
+            Cancel, DropHeldAudio, Finish, IgnoreMicrophone, LetSound, NothingSaid, Reply, Settle,
+            Stuck, Transcribe,
+        };
+        if let Input::Shutdown = input {
+            return (Self::Stopped, self.turn().map(Cancel).into_iter().collect());
+        }
+        if let Some(stale) = input.turn()
+            && self.turn() != Some(stale)
+        {
+            return (self, Vec::new());
+        }
+        if let Input::WatchdogBit { turn } = input {
+            return (
+                Self::Settling,
+                vec![Cancel(turn), Stuck(turn), DropHeldAudio, Settle],
+            );
+        }
+        match (self, input) {
+            (Self::Idle, Input::SpeechStarted) => (Self::Listening, Vec::new()),
+            (Self::Listening, Input::SpeechDismissed) => (Self::Idle, Vec::new()),
+            (Self::Idle | Self::Listening, Input::Utterance) => (
+                Self::Transcribing {
+                    turn: next,
+                    talking: false,
+                },
+                vec![Transcribe(next)],
+            ),
+
+            (Self::Transcribing { turn, .. }, Input::SpeechStarted) => (
+                Self::Transcribing {
+                    turn,
+                    talking: true,
+                },
+                Vec::new(),
+            ),
+            (Self::Transcribing { turn, .. }, Input::SpeechDismissed) => (
+                Self::Transcribing {
+                    turn,
+                    talking: false,
+                },
+                Vec::new(),
+            ),
+            (Self::Transcribing { turn, .. }, Input::Utterance) => (
+                Self::Transcribing {
+                    turn: next,
+                    talking: false,
+                },
+                vec![Cancel(turn), Transcribe(next)],
+            ),
+            (Self::Transcribing { turn, talking }, Input::Transcribed { words: true, .. }) => (
+                Self::Thinking {
+                    turn,
+                    talking,
+                    ready: false,
+                    clauses: None,
+                },
+                vec![Reply(turn)],
+            ),
+            (Self::Transcribing { turn, talking }, Input::Transcribed { words: false, .. }) => (
+                if talking { Self::Listening } else { Self::Idle },
+                vec![DropHeldAudio, NothingSaid(turn)],
+            ),
+
+            (
+                Self::Thinking {
+                    turn,
+                    ready,
+                    clauses,
+                    ..
+                },
+                Input::SpeechStarted,
+            ) => (
+                Self::Thinking {
+                    turn,
+                    talking: true,
+                    ready,
+                    clauses,
+                },
+                Vec::new(),
+            ),
+            (
+                Self::Thinking {
+                    turn,
+                    ready: false,
+                    clauses,
+                    ..
+                },
+                Input::SpeechDismissed,
+            ) => (
+                Self::Thinking {
+                    turn,
+                    talking: false,
+                    ready: false,
+                    clauses,
+                },
+                Vec::new(),
+            ),
+            (
+                Self::Thinking {
+                    turn,
+                    ready: true,
+                    clauses,
+                    ..
+                },
+                Input::SpeechDismissed,
+            )
+            | (
+                Self::Thinking {
+                    turn,
+                    talking: false,
+                    clauses,
+                    ..
+                },
+                Input::ClauseReady { .. },
+            ) => (
+                Self::Speaking {
+                    turn,
+                    played: 0,
+                    clauses,
+                },
+                vec![IgnoreMicrophone(true), DropHeldAudio, LetSound(turn)],
+            ),
+            (
+                Self::Thinking {
+                    turn,
+                    talking: true,
+                    clauses,
+                    ..
+                },
+                Input::ClauseReady { .. },
+            ) => (
+                Self::Thinking {
+                    turn,
+                    talking: true,
+                    ready: true,
+                    clauses,
+                },
+                Vec::new(),
+            ),
+            (Self::Thinking { turn, .. }, Input::Utterance) => (
+                Self::Transcribing {
+                    turn: next,
+                    talking: false,
+                },
+                vec![Cancel(turn), Transcribe(next)],
+            ),
+            (Self::Thinking { turn, talking, .. }, Input::ReplyEnded { clauses: 0, .. }) => (
+                if talking { Self::Listening } else { Self::Idle },
+                vec![DropHeldAudio, Finish(turn)],
+            ),
+            (
+                Self::Thinking {
+                    turn,
+                    talking,
+                    ready,
+                    ..
+                },
+                Input::ReplyEnded { clauses, .. },
+            ) => (
+                Self::Thinking {
+                    turn,
+                    talking,
+                    ready,
+                    clauses: Some(clauses),
+                },
+                Vec::new(),
+            ),
+
+            (Self::Speaking { turn, played, .. }, Input::ReplyEnded { clauses, .. }) => {
+                Self::speaking(turn, played, Some(clauses))
+            }
+            (
+                Self::Speaking {
+                    turn,
+                    played,
+                    clauses,
+                },
+                Input::ClausePlayed { .. },
+            ) => Self::speaking(turn, played + 1, clauses),
+
+            (Self::Settling, Input::Settled) => (Self::Idle, vec![IgnoreMicrophone(false)]),
+            (state, _) => (state, Vec::new()),
+        }
+    }
+
+    fn speaking(turn: TurnId, played: usize, clauses: Option<usize>) -> (Self, Vec<Action>) {
+        if clauses.is_some_and(|all| played >= all) {
+            (Self::Settling, vec![Action::Finish(turn), Action::Settle])
+        } else {
+            (
+                Self::Speaking {
+                    turn,
+                    played,
+                    clauses,
+                },
+                Vec::new(),
+            )
+        }
+    }
+}
+
+impl Input {
+    fn turn(&self) -> Option<TurnId> {
+        match *self {
+            Self::Transcribed { turn, .. }
+            | Self::ClauseReady { turn }
+            | Self::ReplyEnded { turn, .. }
+            | Self::ClausePlayed { turn }
+            | Self::WatchdogBit { turn } => Some(turn),
+            Self::SpeechStarted
+            | Self::SpeechDismissed
+            | Self::Utterance
+            | Self::Settled
+            | Self::Shutdown => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Runs a whole sequence; turns are numbered from 0.
+    fn run(inputs: &[Input]) -> (State, Vec<Action>) {
+        let (mut state, mut actions, mut next) = (State::Idle, Vec::new(), 0);
+        for input in inputs {
+            let (after, done) = state.step(*input, TurnId(next));
+            next += u64::from(done.contains(&Action::Transcribe(TurnId(next))));
+            actions.extend(done);
+            state = after;
+        }
+        (state, actions)
+    }
+
+    const A: TurnId = TurnId(0);
+    const B: TurnId = TurnId(1);
+
+    #[test]
+    fn a_turn_from_speech_to_settled() {
+        let (state, actions) = run(&[
+            Input::SpeechStarted,
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::ClauseReady { turn: A },
+            Input::ClausePlayed { turn: A },
+            Input::ReplyEnded {
+                turn: A,
+                clauses: 2,
+            },
+            Input::ClausePlayed { turn: A },
+            Input::Settled,
+        ]);
+        assert_eq!(state, State::Idle);
+        assert_eq!(
+            actions,
+            [
+                Action::Transcribe(A),
+                Action::Reply(A),
+                Action::IgnoreMicrophone(true),
+                Action::DropHeldAudio,
+                Action::LetSound(A),
+                Action::Finish(A),
+                Action::Settle,
+                Action::IgnoreMicrophone(false),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_utterance_without_words_is_no_turn() {
+        let (state, actions) = run(&[
+            Input::SpeechStarted,
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: false,
+            },
+        ]);
+        assert_eq!(state, State::Idle);
+        assert_eq!(
+            actions,
+            [
+                Action::Transcribe(A),
+                Action::DropHeldAudio,
+                Action::NothingSaid(A)
+            ]
+        );
+    }
+
+    #[test]
+    fn somebody_who_goes_on_speaking_is_heard_as_one() {
+        let (state, actions) = run(&[
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::SpeechStarted,
+            Input::ClauseReady { turn: A },
+            Input::Utterance,
+        ]);
+        assert_eq!(
+            state,
+            State::Transcribing {
+                turn: B,
+                talking: false
+            }
+        );
+        assert_eq!(
+            actions,
+            [
+                Action::Transcribe(A),
+                Action::Reply(A),
+                Action::Cancel(A),
+                Action::Transcribe(B)
+            ],
+            "the first reply never sounds, and the audio held is kept for the second"
+        );
+    }
+
+    #[test]
+    fn a_cough_while_thinking_only_holds_the_reply_back() {
+        let (state, actions) = run(&[
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::SpeechStarted,
+            Input::ClauseReady { turn: A },
+            Input::ReplyEnded {
+                turn: A,
+                clauses: 1,
+            },
+            Input::SpeechDismissed,
+        ]);
+        assert_eq!(
+            state,
+            State::Speaking {
+                turn: A,
+                played: 0,
+                clauses: Some(1)
+            }
+        );
+        assert_eq!(actions.last(), Some(&Action::LetSound(A)));
+    }
+
+    #[test]
+    fn what_is_late_for_a_dead_turn_changes_nothing() {
+        let before = [
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::Utterance,
+        ];
+        let (state, _) = run(&before);
+        for late in [
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::ClauseReady { turn: A },
+            Input::ReplyEnded {
+                turn: A,
+                clauses: 3,
+            },
+            Input::ClausePlayed { turn: A },
+            Input::WatchdogBit { turn: A },
+        ] {
+            assert_eq!(state.step(late, TurnId(2)), (state, Vec::new()), "{late:?}");
+        }
+    }
+
+    #[test]
+    fn a_stuck_turn_ends_and_the_microphone_comes_back() {
+        let (state, actions) = run(&[
+            Input::Utterance,
+            Input::Transcribed {
+                turn: A,
+                words: true,
+            },
+            Input::ClauseReady { turn: A },
+            Input::WatchdogBit { turn: A },
+            Input::Settled,
+        ]);
+        assert_eq!(state, State::Idle);
+        assert!(actions.contains(&Action::Cancel(A)) && actions.contains(&Action::Stuck(A)));
+        assert_eq!(actions.last(), Some(&Action::IgnoreMicrophone(false)));
+    }
+
+    fn inputs() -> impl Strategy<Value = Vec<(u8, u64, usize)>> {
+        prop::collection::vec((0..11_u8, 0..4_u64, 0..3_usize), 0..60)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Whatever happens in whatever order: at most one turn is alive, none begins twice, a reply sounds only for
+        /// the turn that is alive, and when the world falls silent the conversation ends up listening.
+        #[test]
+        fn any_sequence_ends_listening(script in inputs()) {
+            let (mut state, mut next) = (State::Idle, 0_u64);
+            let mut alive: Option<TurnId> = None;
+            let mut deaf = false;
+            let mut apply = |state: State, input: Input, next: &mut u64| {
+                let (after, actions) = state.step(input, TurnId(*next));
+                for action in actions {
+                    match action {
+                        Action::Transcribe(turn) => {
+                            assert_eq!(alive, None, "two turns alive");
+                            assert_eq!(turn, TurnId(*next));
+                            alive = Some(turn);
+                            *next += 1;
+                        }
+                        Action::Reply(turn) | Action::LetSound(turn) => assert_eq!(alive, Some(turn)),
+                        Action::Cancel(turn) | Action::Finish(turn) | Action::NothingSaid(turn) => {
+                            assert_eq!(alive.take(), Some(turn));
+                        }
+                        Action::IgnoreMicrophone(on) => deaf = on,
+                        Action::DropHeldAudio | Action::Stuck(_) | Action::Settle => {}
+                    }
+                }
+                assert_eq!(after.turn(), alive, "the state and the actions disagree");
+                after
+            };
+            for (kind, back, clauses) in script {
+                let turn = TurnId(next.saturating_sub(1).saturating_sub(back % 2));
+                let input = match kind {
+                    0 => Input::SpeechStarted,
+                    1 => Input::SpeechDismissed,
+                    2 | 3 => Input::Utterance,
+                    4 => Input::Transcribed { turn, words: clauses > 0 },
+                    5 | 6 => Input::ClauseReady { turn },
+                    7 => Input::ReplyEnded { turn, clauses },
+                    8 => Input::ClausePlayed { turn },
+                    9 => Input::Settled,
+                    _ => Input::WatchdogBit { turn },
+                };
+                state = apply(state, input, &mut next);
+            }
+            // Silence: the ear's open segment closes, the watchdog bites what hangs, the tail passes.
+            state = apply(state, Input::SpeechDismissed, &mut next);
+            if let Some(turn) = state.turn() {
+                state = apply(state, Input::WatchdogBit { turn }, &mut next);
+            }
+            state = apply(state, Input::Settled, &mut next);
+            prop_assert_eq!(state, State::Idle);
+            prop_assert!(!deaf, "the microphone stays ignored");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! When each stage of a turn was reached, counted from the last sample of speech.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// Stages of a turn, in the order in which they are reached, each in ms since the end of speech (the acoustic end,
+/// not the endpoint's decision). What was never reached is `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Stages {
+    /// The endpoint was decided: silence had lasted for the hangover.
+    pub endpoint: Option<f64>,
+    /// The transcript was there.
+    pub text: Option<f64>,
+    /// The model's first token arrived.
+    pub first_token: Option<f64>,
+    /// The first clause was complete.
+    pub first_clause: Option<f64>,
+    /// The first clause had been synthesized.
+    pub first_sample: Option<f64>,
+    /// The first sample of the reply was handed to the loudspeaker: voice to voice.
+    pub first_played: Option<f64>,
+}
+
+/// A stage after the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// See [`Stages::text`].
+    Text,
+    /// See [`Stages::first_token`].
+    FirstToken,
+    /// See [`Stages::first_clause`].
+    FirstClause,
+    /// See [`Stages::first_sample`].
+    FirstSample,
+    /// See [`Stages::first_played`].
+    FirstPlayed,
+}
+
+/// A turn's stopwatch. Audio time up to the endpoint (so that a recording that is read faster than it was spoken
+/// counts as if it had been spoken), the wall clock from there on.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    hangover: Duration,
+    decided: Instant,
+    stages: Stages,
+}
+
+impl Timing {
+    /// Starts at an endpoint that was decided at `decided`, `hangover` after the last sample of speech.
+    pub fn new(hangover: Duration, decided: Instant) -> Self {
+        let stages = Stages {
+            endpoint: Some(ms(hangover)),
+            ..Stages::default()
+        };
+        Self {
+            hangover,
+            decided,
+            stages,
+        }
+    }
+
+    /// Notes that `stage` was reached at `at`. Only the first time counts.
+    pub fn mark(&mut self, stage: Stage, at: Instant) {
+        let since = ms(self.hangover + at.saturating_duration_since(self.decided));
+        let slot = match stage {
+            Stage::Text => &mut self.stages.text,
+            Stage::FirstToken => &mut self.stages.first_token,
+            Stage::FirstClause => &mut self.stages.first_clause,
+            Stage::FirstSample => &mut self.stages.first_sample,
+            Stage::FirstPlayed => &mut self.stages.first_played,
+        };
+        slot.get_or_insert(since);
+    }
+
+    /// What has been noted so far.
+    pub fn stages(&self) -> Stages {
+        self.stages
+    }
+}
+
+/// Rounded to a tenth: finer than any of it is.
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_count_from_the_end_of_speech_and_keep_the_first_time() {
+        let decided = Instant::now();
+        let mut timing = Timing::new(Duration::from_millis(640), decided);
+        timing.mark(Stage::Text, decided + Duration::from_millis(150));
+        timing.mark(Stage::FirstToken, decided + Duration::from_millis(200));
+        timing.mark(Stage::FirstToken, decided + Duration::from_millis(900));
+        let stages = timing.stages();
+        assert_eq!(stages.endpoint, Some(640.0));
+        assert_eq!(stages.text, Some(790.0));
+        assert_eq!(stages.first_token, Some(840.0));
+        assert_eq!(stages.first_played, None);
+    }
+}
