@@ -19,6 +19,7 @@
 
 pub mod audio;
 pub mod config;
+pub mod daemon;
 pub mod event;
 pub mod listen;
 pub mod onnx;

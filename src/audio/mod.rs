@@ -4,8 +4,6 @@
 //! and out). Everything beyond this folder is mono `f32` in -1.0..=1.0: [`EAR_RATE`] for what is heard, the
 //! speaker's own rate for what is played.
 
-#[cfg(target_os = "linux")]
-mod alsa_silence;
 pub mod devices;
 pub mod file;
 pub mod hardware;
