@@ -81,7 +81,8 @@ pub fn language(voice: &str, model: Option<&Path>) -> String {
 }
 
 /// The language of a text in `main` (ISO 639-1): another one when the text is wholly or mostly in a script that
-/// `main` is not written in.
+/// `main` is not written in. A foreign letter counts twice, because foreign text names things in Latin letters more
+/// often than the other way round, and says more in a letter.
 pub fn language_of<'a>(text: &str, main: &'a str) -> &'a str {
     let mut counts: Vec<(&'static str, usize)> = Vec::new();
     let mut own = 0;
@@ -95,7 +96,7 @@ pub fn language_of<'a>(text: &str, main: &'a str) -> &'a str {
         }
     }
     match counts.into_iter().max_by_key(|&(_, count)| count) {
-        Some((language, count)) if count > own => language,
+        Some((language, count)) if 2 * count > own => language,
         _ => main,
     }
 }
@@ -277,6 +278,7 @@ mod tests {
         assert_eq!(language_of("Hello 안녕", "en"), "en");
         assert_eq!(language_of("대한민국의 수도는 Seoul입니다", "en"), "ko");
         assert_eq!(language_of("12 + 3", "en"), "en");
+        assert_eq!(language_of("주소는 example.com 입니다", "en"), "ko");
         assert_eq!(language_of("Привет", "en"), "ru");
         assert_eq!(language_of("Привет", "uk"), "uk");
     }
