@@ -112,6 +112,15 @@ impl SoundServer {
         let _ = self.server.wait();
     }
 
+    /// Loudspeaker and microphone disappear, and the server stays.
+    pub fn unplug(&self) {
+        let done = self
+            .command("pactl")
+            .args(["unload-module", "module-null-sink"])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
     /// The server stays, and answers nobody any more.
     pub fn freeze(&self) {
         kill(Pid::from_raw(self.server.id() as i32), Signal::SIGSTOP).unwrap();
