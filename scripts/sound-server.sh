@@ -61,7 +61,7 @@ start_sound_server() {
     done
     # The first block is two seconds long in spite of the loopbacks: wait until it is over.
     for sound_source in mic speaker.monitor; do
-        timeout 6 parecord --device="$sound_source" --raw --latency-msec=20 2>/dev/null | head -c 8000 >/dev/null
+        timeout 6 parecord --device="$sound_source" --raw --latency-msec=20 2>/dev/null | head -c 8000 >/dev/null || :
     done
 }
 
@@ -73,7 +73,8 @@ record_speaker() {
     parecord --device=speaker.monitor --file-format=wav --channels=1 --latency-msec=20 "$1" </dev/null >/dev/null 2>&1 &
     sound_recorder_pid=$!
     sound_tries=0
-    until [ -n "$(pactl list short source-outputs 2>/dev/null | grep protocol-native)" ] || [ "$sound_tries" -gt 50 ]; do
+    # More than a header in the file: it records.
+    until [ "$(wc -c 2>/dev/null <"$1" || echo 0)" -gt 100 ] || [ "$sound_tries" -gt 50 ]; do
         sound_tries=$((sound_tries + 1))
         sleep 0.1
     done
@@ -94,13 +95,13 @@ stop_sound_server() {
 
 # _end_process SIGNAL PID: asks, waits at most 3 s, then kills.
 _end_process() {
-    kill -s "$1" "$2" 2>/dev/null
+    kill -s "$1" "$2" 2>/dev/null || :
     sound_tries=0
     while kill -0 "$2" 2>/dev/null && [ "$sound_tries" -lt 30 ]; do
         sound_tries=$((sound_tries + 1))
         sleep 0.1
     done
-    kill -KILL "$2" 2>/dev/null
-    wait "$2" 2>/dev/null
+    kill -KILL "$2" 2>/dev/null || :
+    wait "$2" 2>/dev/null || :
     return 0
 }

@@ -2,7 +2,7 @@
 
 mod busy;
 mod stt;
-mod words;
+pub(super) mod words;
 
 use hearken::config::Config;
 
