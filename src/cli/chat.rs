@@ -188,6 +188,8 @@ impl Chat<'_> {
             writeln!(out)?;
             let complete = failure.is_none() && !self.stop.is_cancelled();
             self.history.record(text, &reply, complete);
+        } else if failure.is_none() && !self.stop.is_cancelled() {
+            eprintln!("hearken: the model has nothing to say to that");
         }
         if let (true, Some(first)) = (self.timings, first) {
             eprintln!(

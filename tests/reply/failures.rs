@@ -290,12 +290,17 @@ async fn nonsense_is_told_from_answers() {
         vec![stream("event: hello\ndata: {}\n\n")],
         vec![Step::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec())],
         vec![Step::Send(vec![0xff; 5_000])],
-        // Complete, and without a word.
-        vec![stream(DONE)],
+        vec![stream("data: [DONE]\n\n")],
+        // Complete, and kept from saying a word.
         vec![stream(
             "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"},\"finish_reason\":\"length\"}]}\n\n",
         )],
-        vec![stream(&(token("<think>never closed") + DONE))],
+        vec![stream(
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\"}]}\n\n",
+        )],
+        vec![stream(
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n",
+        )],
     ] {
         let shown = format!("{script:?}");
         let error = failure(script).await;
