@@ -168,7 +168,7 @@ pub fn open_transcriber(config: &Config, store: &Store) -> Result<Whisper, Start
 }
 
 /// Tokens of the context that the conversation may fill: the reply needs the rest.
-fn budget(reply: &Reply) -> usize {
+pub fn budget(reply: &Reply) -> usize {
     let context = reply.context_tokens as usize;
     context
         .saturating_sub(reply.max_tokens as usize)

@@ -197,6 +197,13 @@ async fn thoughts_are_never_spoken() {
 }
 
 #[tokio::test]
+async fn a_model_may_have_nothing_to_say() {
+    assert_eq!(spoken(DONE).await, "");
+    assert_eq!(spoken(&(token(" \n") + DONE)).await, "");
+    assert_eq!(spoken(&(token("<think>never closed") + DONE)).await, "");
+}
+
+#[tokio::test]
 async fn a_thinking_model_has_more_time_for_its_first_word() {
     let thought = "data: {\"choices\":[{\"delta\":{\"reasoning\":\"hm\"}}]}\n\n";
     let server = Server::start(vec![vec![stream(thought), Step::Hang]]).await;
