@@ -1,12 +1,25 @@
-//! `hearken bench`.
+//! `hearken bench`: what this machine can do.
+
+mod voice;
 
 use hearken::config::Config;
 
 /// Arguments of `hearken bench`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// How soon and how fast the voice speaks
+    Voice(voice::Args),
+}
 
 /// Runs the command.
-pub fn run(_args: Args, _config: &Config) -> anyhow::Result<()> {
-    anyhow::bail!("being built")
+pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
+    match args.what {
+        What::Voice(args) => voice::run(args, config),
+    }
 }
