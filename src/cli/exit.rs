@@ -15,10 +15,13 @@ use hearken::turn::conductor::Ending;
 use hearken::weights::WeightsError;
 
 use super::converse::TurnFailed;
+use super::say::NothingToSay;
 use super::signal::{INTERRUPTED, Interrupted};
 
 /// Anything that has no code of its own.
 const OTHER: u8 = 1;
+/// Arguments that make no sense; clap's own code for those it finds.
+const USAGE: u8 = 2;
 const CONFIG: u8 = 3;
 const MICROPHONE: u8 = 4;
 const LOUDSPEAKER: u8 = 5;
@@ -67,6 +70,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     }
     let is = |code: u8, yes: bool| yes.then_some(code);
     is(INTERRUPTED, error.is::<Interrupted>())
+        .or(is(USAGE, error.is::<NothingToSay>()))
         .or(is(CONFIG, error.is::<ConfigError>()))
         .or(is(MICROPHONE, error.is::<MicrophoneError>()))
         .or(is(LOUDSPEAKER, error.is::<SpeakerError>()))

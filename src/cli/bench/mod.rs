@@ -2,6 +2,7 @@
 
 mod busy;
 mod stt;
+mod voice;
 pub(super) mod words;
 
 use hearken::config::Config;
@@ -17,6 +18,8 @@ pub struct Args {
 enum Part {
     /// Speech-to-text: word error rate and time, context cut and full, machine quiet and busy
     Stt(stt::Args),
+    /// The voice: time to the first sample and real-time factor, on one thread and on two
+    Voice(voice::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -26,6 +29,7 @@ enum Part {
 pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     match args.part {
         Part::Stt(args) => stt::run(args, config),
+        Part::Voice(args) => voice::run(args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())

@@ -56,15 +56,15 @@ impl Reader {
                     *number += 1;
                 }
             }
+            // The first paragraph of an item goes on behind its number.
             Tag::Paragraph
             | Tag::Heading { .. }
             | Tag::TableHead
             | Tag::TableRow
-            | Tag::BlockQuote(_) => {
-                // The first paragraph of an item goes on behind its number.
-                if !self.out.ends_with(": ") {
-                    self.pause();
-                }
+            | Tag::BlockQuote(_)
+                if !self.out.ends_with(": ") =>
+            {
+                self.pause();
             }
             _ => {}
         }

@@ -224,7 +224,7 @@ fn plain(number: &str) -> String {
 /// What one decade is called; two digits need their apostrophe (`90s` may be seconds).
 fn decade(found: &Found) -> Option<String> {
     let n: u64 = found.get(2).parse().ok()?;
-    if found.before.is_some_and(char::is_alphanumeric) || n % 10 != 0 {
+    if found.before.is_some_and(char::is_alphanumeric) || !n.is_multiple_of(10) {
         return None;
     }
     let words = match (n, found.get(1)) {
