@@ -109,7 +109,9 @@ async fn a_complete_reply_does_not_wait_for_a_server_that_keeps_the_line() {
     ] {
         let mut server =
             Server::start(vec![vec![stream(&(token("Hello.") + end)), Step::Hang]]).await;
-        let (text, error) = ask(settings(&server.url())).await;
+        // Half of what the next token may take.
+        let asked = tokio::time::timeout(Duration::from_secs(10), ask(settings(&server.url())));
+        let (text, error) = asked.await.unwrap();
         assert_eq!((text.as_str(), error), ("Hello.", None));
         server.hung_up_on().await;
     }
