@@ -123,12 +123,20 @@ fn read(
         ));
     }
     let mut config = config;
-    for (place, key, value) in overlays {
-        put(&mut table, &schema, &key, &value).map_err(|problem| invalid(&place, problem))?;
-        // Checked one by one, so that the message names the one that is wrong.
-        config = Config::deserialize_table(&table).map_err(|problem| invalid(&place, problem))?;
-        validate(&config).map_err(|problem| invalid(&place, problem))?;
+    for (place, key, value) in &overlays {
+        put(&mut table, &schema, key, value).map_err(|problem| invalid(place, problem))?;
+        // One by one, so that the message names the one that is of the wrong type.
+        config = Config::deserialize_table(&table).map_err(|problem| invalid(place, problem))?;
     }
+    // Together, because two keys may only make sense together; the message names the key.
+    let places = || {
+        overlays
+            .iter()
+            .map(|(place, ..)| place.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    validate(&config).map_err(|problem| invalid(places(), problem))?;
     Ok(config)
 }
 
@@ -300,6 +308,17 @@ mod tests {
         assert_eq!(config.listen.onset_ms, 120);
         assert_eq!(config.listen.pre_roll_ms, 300);
         assert_eq!(config.listen.languages, ["de", "fr"]);
+    }
+
+    #[test]
+    fn keys_that_only_make_sense_together_come_in_any_order() {
+        let set = [
+            "reply.backend=server",
+            "reply.server.url=http://127.0.0.1:1/v1",
+        ]
+        .map(String::from);
+        assert!(read("", "", &[], &set).is_ok());
+        assert!(fails("", &["reply.backend=server"]).contains("reply.server.url"));
     }
 
     #[test]

@@ -1,0 +1,344 @@
+//! The daemon itself, with the real models, on a real sound server and on recordings of people.
+//!
+//! One test after the other in one process would share a microphone; each starts a sound server of its own, and a lock
+//! keeps them from competing for the cores.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[allow(dead_code)]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use support::sound_server::{SoundServer, ended_within};
+
+const HEARKEN: &str = env!("CARGO_BIN_EXE_hearken");
+/// A turn of the default model on a busy two-core machine stays well below it.
+const BOUND: Duration = Duration::from_secs(120);
+/// From a signal to the end of the process.
+const STOPS_WITHIN: Duration = Duration::from_secs(12);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A recording of a person from Debian's pocketsphinx-testdata, as a WAV file in `folder`.
+fn recording(name: &str, folder: &Path) -> PathBuf {
+    let source = Path::new("/usr/share/pocketsphinx/test/data").join(name);
+    let bytes = std::fs::read(&source)
+        .unwrap_or_else(|e| panic!("{}: {e}; install pocketsphinx-testdata", source.display()));
+    let target = folder.join("recording.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&target, spec).unwrap();
+    for pair in bytes.chunks_exact(2) {
+        wav.write_sample(i16::from_le_bytes([pair[0], pair[1]]))
+            .unwrap();
+    }
+    // Somebody who has spoken is silent.
+    (0..16_000).for_each(|_| wav.write_sample(0_i16).unwrap());
+    wav.finalize().unwrap();
+    target
+}
+
+/// `hearken run --json` and the events that it prints.
+struct Daemon {
+    process: Child,
+    events: Receiver<Value>,
+    errors: Receiver<String>,
+}
+
+impl Daemon {
+    fn start(mut command: Command) -> Self {
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let (events_in, events) = channel();
+        let (errors_in, errors) = channel();
+        let (out, err) = (
+            process.stdout.take().unwrap(),
+            process.stderr.take().unwrap(),
+        );
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = events_in.send(serde_json::from_str(&line).expect(&line));
+            }
+        });
+        std::thread::spawn(move || {
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                let _ = errors_in.send(line);
+            }
+        });
+        Self {
+            process,
+            events,
+            errors,
+        }
+    }
+
+    /// The next event of this kind; others before it are skipped.
+    fn until(&self, kind: &str) -> Value {
+        loop {
+            match self.events.recv_timeout(BOUND) {
+                Ok(event) if event["event"] == kind => return event,
+                Ok(_) => {}
+                Err(_) => panic!("no event {kind}; it said: {:?}", self.said()),
+            }
+        }
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.errors.try_iter().collect()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
+    }
+
+    /// Its exit code, and what it wrote to standard error.
+    fn end(mut self) -> (Option<i32>, Vec<String>) {
+        assert!(
+            ended_within(&mut self.process, STOPS_WITHIN),
+            "it does not stop"
+        );
+        let code = self.process.wait().unwrap().code();
+        // The reader ends with the pipe.
+        (code, self.errors.iter().collect())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Fails unless whisper reads `expected` in the recording, with a word error rate of at most 20 %.
+fn reads(wav: &Path, expected: &str) {
+    let output = Command::new(HEARKEN)
+        .arg("transcribe")
+        .arg(wav)
+        .args(["--max-wer", "20", "--expect", expected])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "expected {expected:?}, heard {:?}: {}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Two turns on the real sound server: a person's recording is heard through cpal, and what rodio plays is recorded
+/// from the loudspeaker and read back.
+#[test]
+fn hears_a_person_and_answers_through_the_loudspeaker() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let mut command = server.command(HEARKEN);
+    command.args(["run", "--json"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed");
+    let text = heard["text"].as_str().unwrap().to_lowercase();
+    assert!(text.contains("go forward"), "{text}");
+    assert!(
+        text.contains("10 meter") || text.contains("ten meter"),
+        "{text}"
+    );
+    let first = daemon.until("turn_finished");
+    assert!(first["failure"].is_null(), "{first}");
+    assert!(!first["reply"].as_str().unwrap().is_empty(), "{first}");
+    let stages = &first["stages_ms"];
+    let order: Vec<f64> = [
+        "endpoint",
+        "text",
+        "first_token",
+        "first_clause",
+        "first_sample",
+        "first_played",
+    ]
+    .iter()
+    .map(|stage| stages[stage].as_f64().unwrap())
+    .collect();
+    assert!(order.is_sorted(), "{stages}");
+    daemon.until("listening");
+
+    // What the loudspeaker says is compared on a question whose answer is one plain sentence.
+    let reply = dir.path().join("reply.wav");
+    let recorder = server.record_speaker(&reply);
+    server.play_into_room(Path::new("assets/demo/question.wav"));
+    let second = daemon.until("turn_finished");
+    daemon.until("listening");
+    let (samples, rate) = recorder.stop();
+    assert!(
+        samples.len() as u32 > rate / 2,
+        "less than half a second was recorded"
+    );
+    reads(&reply, second["reply"].as_str().unwrap());
+
+    daemon.signal(Signal::SIGTERM);
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+    assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
+fn stops_at_any_moment() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let question = recording("goforward.raw", dir.path());
+    // While it starts, while it listens, while somebody speaks, while whisper works, while it speaks.
+    let moments = [
+        "",
+        "ready",
+        "speech_started",
+        "turn_started",
+        "clause_started",
+    ];
+    for (index, moment) in moments.iter().enumerate() {
+        let mut command = server.command(HEARKEN);
+        command.args(["run", "--json"]);
+        let daemon = Daemon::start(command);
+        let mut player = None;
+        if index >= 1 {
+            daemon.until("ready");
+        }
+        if index >= 2 {
+            player = Some(server.start_playing(&question));
+            daemon.until(moment);
+        }
+        let (signal, expected) = match index % 2 {
+            0 => (Signal::SIGINT, 130),
+            _ => (Signal::SIGTERM, 0),
+        };
+        daemon.signal(signal);
+        let (code, said) = daemon.end();
+        // In its first milliseconds nobody listens for signals yet, and the system ends it.
+        let by_the_system = index == 0 && code.is_none();
+        assert!(
+            code == Some(expected) || by_the_system,
+            "{moment:?}: {code:?} {said:?}"
+        );
+        assert!(
+            said.iter().all(|line| !line.contains("panicked")),
+            "{said:?}"
+        );
+        if let Some(mut player) = player {
+            assert!(ended_within(&mut player, Duration::from_secs(30)));
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_forces() {
+    let _alone = alone();
+    let server = SoundServer::start();
+    let mut command = server.command(HEARKEN);
+    command.args(["run", "--json"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    daemon.signal(Signal::SIGTERM);
+    daemon.signal(Signal::SIGINT);
+    let (code, said) = daemon.end();
+    // Whether it had already stopped by itself is the machine's business; it must not hang either way.
+    assert!(matches!(code, Some(0 | 137)), "{code:?} {said:?}");
+}
+
+#[test]
+fn says_what_is_wrong_when_the_sound_goes_away() {
+    let _alone = alone();
+    let mut server = SoundServer::start();
+    let mut command = server.command(HEARKEN);
+    command.args(["run", "--json"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    server.kill();
+    let (code, said) = daemon.end();
+    assert!(matches!(code, Some(4 | 5)), "{code:?} {said:?}");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("microphone") || said[0].contains("loudspeaker"),
+        "{said:?}"
+    );
+}
+
+/// Three questions in one conversation on files, spoken by hearken's own voice; the replies are read back.
+#[test]
+fn converses_on_files() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let asked = [
+        "What is the capital of Japan?",
+        "How many days are in a week?",
+        "Tell me about cats.",
+    ];
+    let mut command = Command::new(HEARKEN);
+    command
+        .args(["converse", "--json", "--out"])
+        .arg(dir.path().join("replies.wav"));
+    for (index, text) in asked.iter().enumerate() {
+        let path = dir.path().join(format!("{index}.wav"));
+        let say = Command::new(HEARKEN)
+            .args(["say", text, "--out"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(
+            say.status.success(),
+            "{}",
+            String::from_utf8_lossy(&say.stderr)
+        );
+        command.arg("--in").arg(path);
+    }
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let turns = result["turns"].as_array().unwrap();
+    assert_eq!(turns.len(), 3, "{result}");
+    let normal = |text: &str| {
+        text.to_lowercase()
+            .replace(|c: char| !c.is_alphanumeric(), " ")
+    };
+    for (turn, asked) in turns.iter().zip(asked) {
+        assert_eq!(
+            normal(turn["transcript"].as_str().unwrap())
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+            normal(asked).split_whitespace().collect::<Vec<_>>()
+        );
+        assert!(
+            turn["stages_ms"]["first_played"].as_f64().unwrap() > 0.0,
+            "{turn}"
+        );
+    }
+    let all: Vec<_> = turns
+        .iter()
+        .map(|turn| turn["reply"].as_str().unwrap())
+        .collect();
+    reads(&dir.path().join("replies.wav"), &all.join(" "));
+}
