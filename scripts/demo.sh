@@ -25,7 +25,7 @@ finish() {
 trap finish EXIT
 
 # The weights lie below the real home; the sound server's clients get another.
-HEARKEN_DATA_DIR=$("$hearken" weights path --data)
+HEARKEN_DATA_DIR=$(dirname "$("$hearken" weights path)")
 export HEARKEN_DATA_DIR
 start_sound_server "$room"
 

@@ -19,10 +19,12 @@
 
 pub mod audio;
 pub mod config;
+pub mod daemon;
 pub mod event;
 pub mod listen;
 pub mod onnx;
 pub mod reply;
 pub mod speak;
+pub mod threads;
 pub mod turn;
 pub mod weights;

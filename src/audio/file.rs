@@ -1,1 +1,450 @@
-//! file: to be written.
+//! A microphone that plays recordings and a loudspeaker that is a WAV file: `hearken converse`, and what tests use.
+//!
+//! Each runs on the thread of whoever owns it, like the hardware. With [`Pace::RealTime`] they keep the clock's time,
+//! so that everything beyond them behaves as it would on a device; with [`Pace::AsFast`] a conversation takes only as
+//! long as the thinking does.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use super::wav::{WavError, Writer};
+use super::{EAR_RATE, Microphone, MicrophoneError, Speaker, SpeakerError};
+
+/// How fast a file backend's time goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As the clock does.
+    RealTime,
+    /// As fast as the other side takes it.
+    AsFast,
+}
+
+/// Silence after a recording with [`Pace::AsFast`], unless set otherwise: longer than any sensible hangover, so that
+/// the utterance ends.
+pub const TAIL: Duration = Duration::from_secs(2);
+
+/// At most so much comes from one [`Microphone::read`]: 32 ms, like a device.
+const BLOCK: usize = 512;
+
+/// With [`Pace::RealTime`], the ear is asked again after this.
+const TICK: Duration = Duration::from_millis(5);
+
+enum Fed {
+    Recording(Vec<f32>),
+    End,
+}
+
+/// What a [`FileMicrophone`] hears next. Clones feed the same microphone.
+#[derive(Clone)]
+pub struct FileMicrophoneFeed {
+    sender: Sender<Fed>,
+}
+
+impl FileMicrophoneFeed {
+    /// Somebody says this, after all that was fed before. Mono, 16 kHz. Never waits.
+    pub fn play(&self, samples: Vec<f32>) {
+        // A microphone that is gone hears nothing: no fault of the feed's.
+        let _ = self.sender.send(Fed::Recording(samples));
+    }
+
+    /// After all that was fed before, the recording is over: the ear reads [`MicrophoneError::Ended`].
+    pub fn end(&self) {
+        let _ = self.sender.send(Fed::End);
+    }
+}
+
+/// A microphone in front of which recordings are played.
+pub struct FileMicrophone {
+    pace: Pace,
+    receiver: Receiver<Fed>,
+    current: VecDeque<f32>,
+    tail: Duration,
+    /// Samples of silence that still follow the last recording (as fast as possible only).
+    tail_left: usize,
+    /// Set at the first read, so that nothing is heard before somebody listens.
+    started: Option<Instant>,
+    /// Samples given since then.
+    given: u64,
+    over: bool,
+}
+
+impl FileMicrophone {
+    /// A microphone and what feeds it. When the last feed is dropped, the recording is over as if it had been ended.
+    pub fn new(pace: Pace) -> (Self, FileMicrophoneFeed) {
+        // Unbounded: it holds recordings that the feeder has in memory anyway, a few of them, and the feeder must
+        // never wait for the ear.
+        let (sender, receiver) = channel();
+        let microphone = Self {
+            pace,
+            receiver,
+            current: VecDeque::new(),
+            tail: TAIL,
+            tail_left: 0,
+            started: None,
+            given: 0,
+            over: false,
+        };
+        (microphone, FileMicrophoneFeed { sender })
+    }
+
+    /// Sets the silence after each recording, in place of [`TAIL`]; it must outlast the endpoint's hangover.
+    pub fn set_tail(&mut self, tail: Duration) {
+        self.tail = tail;
+    }
+
+    fn accept(&mut self, fed: Fed) {
+        match fed {
+            Fed::Recording(samples) => {
+                self.current = samples.into();
+                self.tail_left = (self.tail.as_secs_f64() * f64::from(EAR_RATE)) as usize;
+            }
+            Fed::End => self.over = true,
+        }
+    }
+
+    fn read_as_fast(
+        &mut self,
+        out: &mut Vec<f32>,
+        patience: Duration,
+    ) -> Result<(), MicrophoneError> {
+        while self.current.is_empty() && self.tail_left == 0 {
+            if self.over {
+                return Err(MicrophoneError::Ended);
+            }
+            match self.receiver.recv_timeout(patience) {
+                Ok(fed) => self.accept(fed),
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => self.over = true,
+            }
+        }
+        let sound = BLOCK.min(self.current.len());
+        out.extend(self.current.drain(..sound));
+        if sound == 0 {
+            let silence = BLOCK.min(self.tail_left);
+            out.resize(out.len() + silence, 0.0);
+            self.tail_left -= silence;
+        }
+        Ok(())
+    }
+
+    fn read_in_time(
+        &mut self,
+        out: &mut Vec<f32>,
+        patience: Duration,
+    ) -> Result<(), MicrophoneError> {
+        let started = *self.started.get_or_insert_with(Instant::now);
+        if self.due(started) == 0 {
+            std::thread::sleep(TICK.min(patience));
+        }
+        let mut due = self.due(started);
+        while due > 0 {
+            while self.current.is_empty() && !self.over {
+                match self.receiver.try_recv() {
+                    Ok(fed) => self.accept(fed),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => self.over = true,
+                }
+            }
+            if self.current.is_empty() {
+                if self.over {
+                    return Err(MicrophoneError::Ended);
+                }
+                out.resize(out.len() + due, 0.0);
+                self.given += due as u64;
+                return Ok(());
+            }
+            let sound = due.min(self.current.len());
+            out.extend(self.current.drain(..sound));
+            self.given += sound as u64;
+            due -= sound;
+        }
+        Ok(())
+    }
+
+    /// Samples that the clock has made since the last read.
+    fn due(&self, started: Instant) -> usize {
+        let now = (started.elapsed().as_secs_f64() * f64::from(EAR_RATE)) as u64;
+        now.saturating_sub(self.given) as usize
+    }
+}
+
+impl Microphone for FileMicrophone {
+    fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError> {
+        match self.pace {
+            Pace::AsFast => self.read_as_fast(out, patience),
+            Pace::RealTime => self.read_in_time(out, patience),
+        }
+    }
+}
+
+/// A loudspeaker that writes what it plays into a WAV file.
+///
+/// The file is a good WAV at any moment, whatever happens to the program. With [`Pace::AsFast`] it holds the replies
+/// one after the other, and what was written is played; with [`Pace::RealTime`] it holds what one would have heard,
+/// silence included, from the moment it was opened.
+pub struct WavSpeaker {
+    rate: u32,
+    pace: Pace,
+    /// Behind a cell because asking for the position makes time go on.
+    state: RefCell<State>,
+}
+
+struct State {
+    file: Writer,
+    opened: Instant,
+    /// Written and not yet played (real time only).
+    queue: VecDeque<f32>,
+    written: u64,
+    played: u64,
+    /// Samples in the file.
+    in_file: u64,
+    /// The last error, until somebody hears of it.
+    error: Option<WavError>,
+}
+
+/// With [`Pace::RealTime`], so much is taken ahead of the clock: what a device takes.
+const AHEAD: Duration = Duration::from_millis(300);
+
+impl WavSpeaker {
+    /// Creates the file at `rate` Hz, or empties the one that is there.
+    ///
+    /// # Errors
+    /// [`SpeakerError::File`].
+    pub fn create(path: &Path, rate: u32, pace: Pace) -> Result<Self, SpeakerError> {
+        let file = Writer::create(path, rate).map_err(file_error)?;
+        let state = State {
+            file,
+            opened: Instant::now(),
+            queue: VecDeque::new(),
+            written: 0,
+            played: 0,
+            in_file: 0,
+            error: None,
+        };
+        Ok(Self {
+            rate,
+            pace,
+            state: RefCell::new(state),
+        })
+    }
+}
+
+impl State {
+    /// Plays up to now: queued samples first, then silence.
+    fn catch_up(&mut self, rate: u32) {
+        let now = (self.opened.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+        let due = now.saturating_sub(self.in_file) as usize;
+        if due == 0 || self.error.is_some() {
+            return;
+        }
+        let sound = due.min(self.queue.len());
+        let mut block: Vec<f32> = self.queue.drain(..sound).collect();
+        block.resize(due, 0.0);
+        self.played += sound as u64;
+        self.in_file = now;
+        self.put(&block);
+    }
+
+    fn put(&mut self, samples: &[f32]) {
+        let result = self.file.write(samples).and_then(|()| self.file.flush());
+        if let Err(error) = result {
+            self.error = Some(error);
+        }
+    }
+}
+
+impl Speaker for WavSpeaker {
+    fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn write(&mut self, samples: &[f32]) -> Result<usize, SpeakerError> {
+        let state = self.state.get_mut();
+        let count = match self.pace {
+            Pace::AsFast => {
+                state.put(samples);
+                state.played += samples.len() as u64;
+                samples.len()
+            }
+            Pace::RealTime => {
+                state.catch_up(self.rate);
+                let room = (AHEAD.as_secs_f64() * f64::from(self.rate)) as usize;
+                let count = samples.len().min(room.saturating_sub(state.queue.len()));
+                state.queue.extend(&samples[..count]);
+                count
+            }
+        };
+        if let Some(error) = state.error.take() {
+            return Err(file_error(error));
+        }
+        state.written += count as u64;
+        Ok(count)
+    }
+
+    fn written(&self) -> u64 {
+        self.state.borrow().written
+    }
+
+    fn played(&self) -> u64 {
+        let mut state = self.state.borrow_mut();
+        if self.pace == Pace::RealTime {
+            state.catch_up(self.rate);
+            if state.error.is_some() {
+                // Nothing more will be played; the next write says why.
+                return state.written;
+            }
+        }
+        state.played
+    }
+
+    fn flush(&mut self) {
+        let state = self.state.get_mut();
+        if self.pace == Pace::RealTime {
+            state.catch_up(self.rate);
+            state.queue.clear();
+        }
+        state.played = state.written;
+    }
+}
+
+impl Drop for WavSpeaker {
+    fn drop(&mut self) {
+        if self.pace == Pace::RealTime {
+            self.state.get_mut().catch_up(self.rate);
+        }
+    }
+}
+
+fn file_error(error: WavError) -> SpeakerError {
+    match error {
+        WavError::Unwritable { path, reason } => SpeakerError::File { path, reason },
+        other => SpeakerError::Lost(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::wav;
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    /// Reads until nothing more comes, and says how it ended.
+    fn drain(microphone: &mut FileMicrophone) -> (Vec<f32>, bool) {
+        let mut heard = Vec::new();
+        loop {
+            let before = heard.len();
+            match microphone.read(&mut heard, PATIENCE) {
+                Ok(()) if heard.len() > before => {}
+                Ok(()) => return (heard, false),
+                Err(MicrophoneError::Ended) => return (heard, true),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_recording_is_heard_whole_and_followed_by_silence() {
+        let (mut microphone, feed) = FileMicrophone::new(Pace::AsFast);
+        feed.play(vec![0.5; 1000]);
+        let (heard, ended) = drain(&mut microphone);
+        assert!(!ended);
+        assert_eq!(heard.len(), 1000 + 32_000);
+        assert!(heard[..1000].iter().all(|s| *s == 0.5));
+        assert!(heard[1000..].iter().all(|s| *s == 0.0));
+        feed.clone().play(vec![0.25; 10]);
+        feed.end();
+        microphone.set_tail(Duration::from_millis(1));
+        let (heard, ended) = drain(&mut microphone);
+        assert_eq!((heard.len(), ended), (10 + 16, true));
+        assert!(matches!(
+            microphone.read(&mut Vec::new(), PATIENCE),
+            Err(MicrophoneError::Ended)
+        ));
+    }
+
+    #[test]
+    fn a_microphone_that_nobody_feeds_is_over() {
+        for pace in [Pace::AsFast, Pace::RealTime] {
+            let (mut microphone, feed) = FileMicrophone::new(pace);
+            drop(feed);
+            let mut heard = Vec::new();
+            let ended = (0..100).any(|_| microphone.read(&mut heard, PATIENCE).is_err());
+            assert!(ended, "{pace:?}");
+        }
+    }
+
+    #[test]
+    fn in_real_time_the_clock_decides_how_much_is_heard() {
+        let (mut microphone, feed) = FileMicrophone::new(Pace::RealTime);
+        feed.play(vec![0.5; 800]);
+        let began = Instant::now();
+        let mut heard = Vec::new();
+        while heard.len() < 1600 {
+            microphone.read(&mut heard, PATIENCE).unwrap();
+            let clock = (began.elapsed().as_secs_f64() * 16_000.0) as usize;
+            assert!(
+                heard.len() <= clock,
+                "{} samples heard, {clock} made",
+                heard.len()
+            );
+        }
+        assert!(heard[..800].iter().all(|s| *s == 0.5));
+        assert!(heard[800..].iter().all(|s| *s == 0.0));
+    }
+
+    #[test]
+    fn as_fast_as_possible_replies_follow_each_other_in_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut speaker = WavSpeaker::create(file.path(), 22_050, Pace::AsFast).unwrap();
+        assert_eq!(speaker.rate(), 22_050);
+        assert_eq!(speaker.write(&[0.5; 3000]).unwrap(), 3000);
+        assert_eq!(speaker.write(&[0.25; 100]).unwrap(), 100);
+        assert_eq!((speaker.written(), speaker.played()), (3100, 3100));
+        // Even if the program is killed here.
+        let recording = wav::read(file.path()).unwrap();
+        assert_eq!((recording.samples.len(), recording.rate), (3100, 22_050));
+    }
+
+    #[test]
+    fn in_real_time_the_file_holds_what_one_would_hear() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut speaker = WavSpeaker::create(file.path(), 16_000, Pace::RealTime).unwrap();
+        let taken = speaker.write(&[0.5; 100_000]).unwrap();
+        assert!((1..=4800).contains(&taken), "{taken}");
+        assert!(speaker.played() < speaker.written());
+        while speaker.played() < 800 {
+            std::thread::yield_now();
+        }
+        let played = speaker.played() as usize;
+        speaker.flush();
+        assert_eq!(speaker.played(), speaker.written());
+        let flushed_after = wav::read(file.path()).unwrap().samples.len();
+        while wav::read(file.path()).unwrap().samples.len() < flushed_after + 800 {
+            speaker.write(&[]).unwrap();
+        }
+        drop(speaker);
+        let samples = wav::read(file.path()).unwrap().samples;
+        let sound = samples.iter().filter(|s| **s > 0.4).count();
+        assert!(
+            sound >= played && sound < taken,
+            "{played} played, {sound} in the file, {taken} taken"
+        );
+        assert!(samples[flushed_after..].iter().all(|s| *s == 0.0));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_said() {
+        let made = WavSpeaker::create(Path::new("/nowhere/reply.wav"), 16_000, Pace::AsFast);
+        assert!(matches!(made, Err(SpeakerError::File { .. })));
+        let full = Path::new("/dev/full");
+        if full.exists() {
+            let made = WavSpeaker::create(full, 16_000, Pace::AsFast);
+            assert!(matches!(made, Err(SpeakerError::File { .. })));
+        }
+    }
+}

@@ -4,10 +4,12 @@
 //! and out). Everything beyond this folder is mono `f32` in -1.0..=1.0: [`EAR_RATE`] for what is heard, the
 //! speaker's own rate for what is played.
 
+pub mod devices;
 pub mod file;
 pub mod hardware;
 pub mod resample;
 pub mod ring;
+pub mod wav;
 
 use std::time::Duration;
 
@@ -36,7 +38,8 @@ pub trait Speaker: Send {
     /// The rate at which [`Speaker::write`] wants its samples, in Hz.
     fn rate(&self) -> u32;
 
-    /// Takes as many of `samples` as fit now, without waiting, and returns how many that was.
+    /// Takes as many of `samples` as fit now, without waiting, and returns how many that was. With none, it only says
+    /// whether the device is still there: ask so while waiting for [`Speaker::played`].
     ///
     /// # Errors
     /// When the device is gone.

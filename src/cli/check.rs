@@ -1,12 +1,139 @@
-//! `hearken check`.
+//! `hearken check`: what is fine, what is not, and what to do about it.
 
+use std::io::{IsTerminal, Write};
+
+use anyhow::bail;
+use futures_util::StreamExt;
+use hearken::audio::hardware;
 use hearken::config::Config;
+use hearken::daemon::{self, Mind};
+use hearken::reply::model::{Message, Role};
+use hearken::speak;
+use hearken::weights::Store;
+use serde::Serialize;
 
 /// Arguments of `hearken check`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  hearken check
+  hearken check --json
+  hearken --config other.toml check")]
+pub struct Args {
+    /// Print JSON: {"checks": [{"what", "fine", "says"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Check {
+    what: &'static str,
+    fine: bool,
+    /// What was found, or what is wrong and what to do.
+    says: String,
+}
 
 /// Runs the command.
-pub fn run(_args: Args, _config: &Config) -> anyhow::Result<()> {
-    anyhow::bail!("being built")
+pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+    let store = Store::new(&config.data_dir);
+    let mut checks = Vec::new();
+    let mut note = |what, result: anyhow::Result<String>| {
+        let fine = result.is_ok();
+        let says = result.unwrap_or_else(|e| format!("{e:#}"));
+        let check = Check { what, fine, says };
+        if !args.json {
+            show(&check);
+        }
+        checks.push(check);
+    };
+    // A configuration that does not load has ended the program before this.
+    note("configuration", Ok("understood".into()));
+    note("microphone", microphone(config));
+    note("loudspeaker", loudspeaker(config));
+    let runtime = daemon::open_onnx(&store).map_err(anyhow::Error::from);
+    let onnx = runtime.is_ok();
+    note("ONNX Runtime", runtime.map(|()| "loads".into()));
+    if onnx {
+        note(
+            "voice activity",
+            daemon::open_vad(&store)
+                .map(|_| "loads".into())
+                .map_err(Into::into),
+        );
+        let voice = speak::open(config, &store).map_err(anyhow::Error::from);
+        note(
+            "voice",
+            voice.map(|voice| format!("{} speaks", voice.name())),
+        );
+    }
+    let transcriber = daemon::open_transcriber(config, &store).map_err(anyhow::Error::from);
+    note(
+        "speech-to-text",
+        transcriber.map(|_| format!("{} loads", config.listen.model)),
+    );
+    note(
+        "language model",
+        super::runtime()?.block_on(language_model(config, &store)),
+    );
+    let bad = checks.iter().filter(|check| !check.fine).count();
+    if args.json {
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            serde_json::json!({ "checks": checks })
+        )?;
+    }
+    match bad {
+        0 => Ok(()),
+        1 => bail!("one thing is not as it should be"),
+        _ => bail!("{bad} things are not as they should be"),
+    }
+}
+
+fn show(check: &Check) {
+    let mut out = std::io::stdout();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (mark, code) = if check.fine {
+        ("ok ", "32")
+    } else {
+        ("NOT", "31")
+    };
+    let mark = if colour {
+        format!("\x1b[{code}m{mark}\x1b[0m")
+    } else {
+        mark.to_owned()
+    };
+    // A closed pipe is no reason to stop checking; the exit code still tells.
+    let _ = writeln!(out, "{mark} {:15} {}", check.what, check.says);
+}
+
+fn microphone(config: &Config) -> anyhow::Result<String> {
+    let _open = hardware::open_microphone(&config.audio.microphone)?;
+    Ok(format!("{:?} opens", config.audio.microphone))
+}
+
+fn loudspeaker(config: &Config) -> anyhow::Result<String> {
+    let speaker = hardware::open_speaker(&config.audio.loudspeaker)?;
+    Ok(format!(
+        "{:?} opens at {} Hz",
+        config.audio.loudspeaker,
+        hearken::audio::Speaker::rate(&*speaker)
+    ))
+}
+
+async fn language_model(config: &Config, store: &Store) -> anyhow::Result<String> {
+    let mind = Mind::open(config, store).await?;
+    let asked = Message {
+        role: Role::User,
+        text: "Say yes.".into(),
+    };
+    let mut stream = mind.model.reply(vec![asked]);
+    let first = stream.next().await;
+    drop(stream);
+    let name = mind.model.name();
+    mind.stop().await;
+    match first {
+        Some(Ok(_)) => Ok(format!("{name} answers")),
+        Some(Err(error)) => Err(error.into()),
+        None => bail!("{name} answered nothing; try another model"),
+    }
 }

@@ -1,38 +1,110 @@
 //! From an error to the one sentence that a person reads and the exit code that a script reads.
 
+use std::error::Error;
 use std::process::ExitCode;
 
+use hearken::audio::wav::WavError;
 use hearken::audio::{MicrophoneError, SpeakerError};
 use hearken::config::ConfigError;
+use hearken::daemon::StartError;
 use hearken::listen::transcribe::TranscribeError;
 use hearken::onnx::OnnxError;
 use hearken::reply::model::ModelError;
 use hearken::speak::voice::VoiceError;
+use hearken::turn::conductor::Ending;
 use hearken::weights::WeightsError;
+
+use super::converse::TurnFailed;
+use super::signal::{INTERRUPTED, Interrupted};
+
+/// Anything that has no code of its own.
+const OTHER: u8 = 1;
+const CONFIG: u8 = 3;
+const MICROPHONE: u8 = 4;
+const LOUDSPEAKER: u8 = 5;
+const WEIGHTS: u8 = 6;
+const RECORDING: u8 = 7;
+const MODEL: u8 = 8;
+const DOWNLOAD: u8 = 9;
 
 /// Prints the error's whole chain on one line and gives its exit code (the table is in the README).
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("hearken: {error:#}");
-    ExitCode::from(code(error))
+    // A reader that has enough (`| head`) is no failure, and SIGINT was the user's own wish.
+    let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().any(|c| c.downcast_ref().is_some_and(closed)) {
+        return ExitCode::SUCCESS;
+    }
+    if !error.is::<Interrupted>() {
+        eprintln!("hearken: {}", one_line(&format!("{error:#}")));
+    }
+    ExitCode::from(error.chain().find_map(code).unwrap_or(OTHER))
 }
 
-fn code(error: &anyhow::Error) -> u8 {
-    for cause in error.chain() {
-        if cause.is::<ConfigError>() {
-            return 3;
-        } else if cause.is::<MicrophoneError>() {
-            return 4;
-        } else if cause.is::<SpeakerError>() {
-            return 5;
-        } else if cause.is::<WeightsError>() || cause.is::<OnnxError>() {
-            return 6;
-        } else if let Some(TranscribeError::Model { .. }) = cause.downcast_ref() {
-            return 6;
-        } else if let Some(VoiceError::Model { .. }) = cause.downcast_ref() {
-            return 6;
-        } else if cause.is::<ModelError>() {
-            return 8;
-        }
+/// Other libraries' words may hold line breaks; a sentence has none.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The code of one error, wrapped ones included.
+fn code(error: &(dyn Error + 'static)) -> Option<u8> {
+    if let Some(error) = error.downcast_ref::<Ending>() {
+        return Some(match error {
+            Ending::Microphone(_) => MICROPHONE,
+            Ending::Speaker(_) => LOUDSPEAKER,
+            Ending::Detector(_) => WEIGHTS,
+            Ending::NoThread(_) | Ending::Thread(_) => OTHER,
+        });
     }
-    1
+    if let Some(error) = error.downcast_ref::<StartError>() {
+        return match error {
+            StartError::Weights(error) => code(error),
+            StartError::Onnx(error) => code(error),
+            StartError::Transcriber(error) => code(error),
+            StartError::Config(error) => code(error),
+            StartError::Server(error) => code(error),
+            StartError::Embedded(_) => Some(WEIGHTS),
+        };
+    }
+    let is = |code: u8, yes: bool| yes.then_some(code);
+    is(INTERRUPTED, error.is::<Interrupted>())
+        .or(is(CONFIG, error.is::<ConfigError>()))
+        .or(is(MICROPHONE, error.is::<MicrophoneError>()))
+        .or(is(LOUDSPEAKER, error.is::<SpeakerError>()))
+        .or(is(
+            DOWNLOAD,
+            matches!(error.downcast_ref(), Some(WeightsError::Network { .. })),
+        ))
+        .or(is(
+            WEIGHTS,
+            error.is::<WeightsError>() || error.is::<OnnxError>(),
+        ))
+        .or(is(
+            WEIGHTS,
+            matches!(error.downcast_ref(), Some(TranscribeError::Model { .. })),
+        ))
+        .or(is(
+            WEIGHTS,
+            matches!(error.downcast_ref(), Some(VoiceError::Model { .. })),
+        ))
+        .or(is(RECORDING, error.is::<WavError>()))
+        .or(is(
+            MODEL,
+            error.is::<ModelError>() || error.is::<TurnFailed>(),
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_errors_keep_their_code() {
+        let lost = || MicrophoneError::Lost("unplugged".into());
+        assert_eq!(code(&lost()), Some(MICROPHONE));
+        assert_eq!(code(&Ending::from(lost())), Some(MICROPHONE));
+        let missing = WeightsError::NotPulled { name: "joe".into() };
+        assert_eq!(code(&StartError::from(missing)), Some(WEIGHTS));
+        let outer = anyhow::Error::from(Interrupted).context("outer");
+        assert_eq!(outer.chain().find_map(code), Some(INTERRUPTED));
+    }
 }

@@ -10,6 +10,7 @@ mod devices;
 mod exit;
 mod run;
 mod say;
+mod signal;
 mod transcribe;
 mod weights;
 
@@ -63,16 +64,17 @@ enum Command {
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    log();
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .map_err(anyhow::Error::from)
         .and_then(|config| match cli.command {
-            Command::Run(args) => run::run(args, &config),
-            Command::Converse(args) => converse::run(args, &config),
+            Command::Run(args) => run::run(&args, &config),
+            Command::Converse(args) => converse::run(&args, &config),
             Command::Transcribe(args) => transcribe::run(args, &config),
             Command::Say(args) => say::run(args, &config),
-            Command::Chat(args) => chat::run(args, &config),
+            Command::Chat(args) => chat::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
-            Command::Check(args) => check::run(args, &config),
+            Command::Check(args) => check::run(&args, &config),
             Command::Config(args) => config::run(args, &config, cli.config.as_deref()),
             Command::Weights(args) => weights::run(args, &config),
             Command::Bench(args) => bench::run(args, &config),
@@ -82,4 +84,23 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
     }
+}
+
+/// Logs go to standard error; `HEARKEN_LOG` takes tracing's filters, `debug` or `hearken=debug,info`. Never words.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HEARKEN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+}
+
+/// What the commands that hold a conversation run on: one thread for the conductor, one for the network.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
 }

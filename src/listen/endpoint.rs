@@ -1,1 +1,513 @@
-//! endpoint: to be written.
+//! Where an utterance begins and ends: a state machine over frames. Pure: no clock, no audio, no thread.
+//!
+//! A frame is 32 ms ([`super::vad::FRAME_MS`]); time is the frame's index. Speech begins after an onset and ends
+//! after a hangover; between them the probability may sink to a lower threshold (hysteresis) without ending it. An
+//! utterance that reaches the maximum is cut at the quietest place of its last seconds, and the next begins there.
+
+use std::collections::VecDeque;
+
+use super::vad::FRAME_MS;
+
+/// By so much the probability may sink below the threshold before a frame counts as silence (Silero's own value).
+const HYSTERESIS: f32 = 0.15;
+/// Less speech than this is no utterance: a click, a knock, a breath.
+const LEAST_SPEECH_MS: u32 = 160;
+/// An utterance whose loudest frame is fainter than this (root mean square, about -66 dB) is nobody speaking here.
+const FAINTEST: f32 = 0.0005;
+/// The cut at the maximum looks so far back for a quiet place, and at most a quarter of the utterance.
+const CUT_SEARCH_MS: u32 = 4_000;
+
+/// How speech is told from silence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointSettings {
+    /// Probability from which a frame counts as speech, 0 to 1.
+    pub threshold: f32,
+    /// Speech this long begins an utterance, in ms.
+    pub onset_ms: u32,
+    /// Sound from before the onset that belongs to the utterance, in ms.
+    pub pre_roll_ms: u32,
+    /// Silence this long ends an utterance, in ms.
+    pub hangover_ms: u32,
+    /// An utterance, pre-roll and hangover included, is never longer, in ms.
+    pub max_utterance_ms: u32,
+}
+
+/// What a frame brought about. All indices are frames, inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Speech began at `at`; its utterance begins at `from`, the pre-roll.
+    Started {
+        /// First frame of speech.
+        at: u64,
+        /// First frame of the utterance.
+        from: u64,
+    },
+    /// What started was no speech.
+    Dismissed,
+    /// The utterance from `from` to `endpoint` is complete.
+    Ended {
+        /// First frame of the utterance.
+        from: u64,
+        /// Last frame of speech.
+        speech_end: u64,
+        /// Last frame of the utterance.
+        endpoint: u64,
+        /// It ran into the maximum.
+        cut: bool,
+    },
+}
+
+/// One frame, as far as the machine remembers it.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    index: u64,
+    probability: f32,
+    level: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Speech {
+    from: u64,
+    last_voiced: u64,
+    silent_since: Option<u64>,
+    voiced: u32,
+    loudest: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Nobody speaks, or somebody has just begun, at `since`.
+    Quiet { since: Option<u64>, voiced: u32 },
+    /// Somebody speaks.
+    Speaking(Speech),
+}
+
+const QUIET: State = State::Quiet {
+    since: None,
+    voiced: 0,
+};
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Endpointer {
+    threshold: f32,
+    onset: u32,
+    pre_roll: u64,
+    hangover: u64,
+    longest: u64,
+    search: usize,
+    least_speech: u32,
+    state: State,
+    /// The first frame that may belong to the next utterance.
+    barrier: u64,
+    /// The last frames, for the cut.
+    recent: VecDeque<Frame>,
+}
+
+impl Endpointer {
+    /// A machine that has heard nothing.
+    pub fn new(settings: &EndpointSettings) -> Self {
+        let frames = |ms: u32| ms.div_ceil(FRAME_MS).max(1);
+        let longest = u64::from(settings.max_utterance_ms / FRAME_MS).max(8);
+        let search = u64::from(frames(CUT_SEARCH_MS)).min(longest / 4);
+        Self {
+            threshold: settings.threshold,
+            onset: frames(settings.onset_ms).min(u32::try_from(longest / 4).unwrap_or(u32::MAX)),
+            pre_roll: u64::from(settings.pre_roll_ms.div_ceil(FRAME_MS)).min(longest / 4),
+            hangover: frames(settings.hangover_ms).into(),
+            longest,
+            search: usize::try_from(search).unwrap_or(1),
+            least_speech: frames(LEAST_SPEECH_MS),
+            state: QUIET,
+            barrier: 0,
+            recent: VecDeque::with_capacity(usize::try_from(search).unwrap_or(1)),
+        }
+    }
+
+    /// Whether an utterance has begun and not ended.
+    pub fn is_speaking(&self) -> bool {
+        matches!(self.state, State::Speaking(_))
+    }
+
+    /// The next frame: its index (one more than the last), the probability of speech in it, its root mean square.
+    /// What it brings about, in order.
+    pub fn hear(&mut self, index: u64, probability: f32, level: f32) -> [Option<Endpoint>; 2] {
+        if self.recent.len() == self.search {
+            self.recent.pop_front();
+        }
+        let frame = Frame {
+            index,
+            probability,
+            level,
+        };
+        self.recent.push_back(frame);
+        match self.step(frame) {
+            Some(event) => [Some(event), None],
+            None => self.cut_at_maximum(index),
+        }
+    }
+
+    /// The recording is over after frame `index`: what is being said ends there.
+    pub fn finish(&mut self, index: u64) -> Option<Endpoint> {
+        let State::Speaking(speech) = self.state else {
+            return None;
+        };
+        Some(self.end(speech, index, false))
+    }
+
+    /// Forgets everything before frame `next`, and dismisses what is being said.
+    pub fn forget(&mut self, next: u64) -> Option<Endpoint> {
+        let speaking = self.is_speaking();
+        self.state = QUIET;
+        self.barrier = next;
+        self.recent.clear();
+        speaking.then_some(Endpoint::Dismissed)
+    }
+
+    fn step(&mut self, frame: Frame) -> Option<Endpoint> {
+        let release = self.threshold - HYSTERESIS;
+        match &mut self.state {
+            State::Quiet { since, voiced } => {
+                let begun = since.is_some() && frame.probability >= release;
+                if !begun && frame.probability < self.threshold {
+                    self.state = QUIET;
+                    return None;
+                }
+                let at = *since.get_or_insert(frame.index);
+                *voiced += 1;
+                if *voiced < self.onset {
+                    return None;
+                }
+                let from = at.saturating_sub(self.pre_roll).max(self.barrier);
+                let voiced = *voiced;
+                self.state = State::Speaking(Speech {
+                    from,
+                    last_voiced: frame.index,
+                    silent_since: None,
+                    voiced,
+                    loudest: self.loudest_since(at),
+                });
+                Some(Endpoint::Started { at, from })
+            }
+            State::Speaking(speech) => {
+                speech.hear(frame, self.threshold, release);
+                let speech = *speech;
+                let since = speech.silent_since?;
+                let over = frame.index - since + 1 >= self.hangover;
+                over.then(|| self.end(speech, frame.index, false))
+            }
+        }
+    }
+
+    /// Ends what is being said when one more frame would be too much: at the quietest place of the last seconds.
+    fn cut_at_maximum(&mut self, index: u64) -> [Option<Endpoint>; 2] {
+        let State::Speaking(speech) = self.state else {
+            return [None, None];
+        };
+        if index - speech.from + 1 < self.longest {
+            return [None, None];
+        }
+        let loudness = |f: &Frame| f.level * (0.1 + f.probability);
+        let quietest = self
+            .recent
+            .iter()
+            .rev()
+            .filter(|f| f.index > speech.from)
+            .min_by(|a, b| loudness(a).total_cmp(&loudness(b)))
+            .map_or(index, |f| f.index);
+        let first = Speech {
+            last_voiced: self.last_voiced_up_to(quietest, speech.last_voiced),
+            ..speech
+        };
+        let ended = Some(self.end(first, quietest, true));
+        let silent_since_then = speech.silent_since.is_some_and(|since| since <= quietest);
+        if quietest == index || silent_since_then {
+            return [ended, None];
+        }
+        // What came after the cut is the beginning of the next utterance.
+        let from = quietest + 1;
+        let mut next = Speech {
+            from,
+            last_voiced: from,
+            silent_since: None,
+            voiced: 0,
+            loudest: 0.0,
+        };
+        for frame in self.recent.iter().filter(|f| f.index >= from) {
+            next.hear(*frame, self.threshold, self.threshold - HYSTERESIS);
+        }
+        self.state = State::Speaking(next);
+        [ended, Some(Endpoint::Started { at: from, from })]
+    }
+
+    fn last_voiced_up_to(&self, index: u64, otherwise: u64) -> u64 {
+        let release = self.threshold - HYSTERESIS;
+        self.recent
+            .iter()
+            .rev()
+            .find(|f| f.index <= index && f.probability >= release)
+            .map_or(otherwise.min(index), |f| f.index)
+    }
+
+    fn loudest_since(&self, index: u64) -> f32 {
+        self.recent
+            .iter()
+            .filter(|f| f.index >= index)
+            .fold(0.0, |loudest, f| f.level.max(loudest))
+    }
+
+    fn end(&mut self, speech: Speech, endpoint: u64, cut: bool) -> Endpoint {
+        self.state = QUIET;
+        self.barrier = endpoint + 1;
+        if speech.voiced < self.least_speech.max(self.onset) || speech.loudest < FAINTEST {
+            return Endpoint::Dismissed;
+        }
+        Endpoint::Ended {
+            from: speech.from,
+            speech_end: speech.last_voiced,
+            endpoint,
+            cut,
+        }
+    }
+}
+
+impl Speech {
+    fn hear(&mut self, frame: Frame, threshold: f32, release: f32) {
+        self.loudest = self.loudest.max(frame.level);
+        if frame.probability >= threshold {
+            self.silent_since = None;
+        } else if frame.probability < release {
+            self.silent_since.get_or_insert(frame.index);
+        }
+        if self.silent_since.is_none() {
+            self.last_voiced = frame.index;
+            self.voiced += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Onset 3 frames, pre-roll 4, hangover 5, longest 40.
+    fn settings() -> EndpointSettings {
+        EndpointSettings {
+            threshold: 0.5,
+            onset_ms: 3 * FRAME_MS,
+            pre_roll_ms: 4 * FRAME_MS,
+            hangover_ms: 5 * FRAME_MS,
+            max_utterance_ms: 40 * FRAME_MS,
+        }
+    }
+
+    fn hear_all(machine: &mut Endpointer, probabilities: &[f32]) -> Vec<Endpoint> {
+        (0u64..)
+            .zip(probabilities)
+            .flat_map(|(i, &p)| machine.hear(i, p, 0.1))
+            .flatten()
+            .collect()
+    }
+
+    fn frames(parts: &[(usize, f32)]) -> Vec<f32> {
+        parts
+            .iter()
+            .flat_map(|&(n, p)| std::iter::repeat_n(p, n))
+            .collect()
+    }
+
+    fn events(parts: &[(usize, f32)]) -> Vec<Endpoint> {
+        hear_all(&mut Endpointer::new(&settings()), &frames(parts))
+    }
+
+    #[test]
+    fn speech_between_silences_is_one_utterance_with_pre_roll_and_hangover() {
+        assert_eq!(
+            events(&[(10, 0.1), (8, 0.9), (10, 0.1)]),
+            [
+                Endpoint::Started { at: 10, from: 6 },
+                Endpoint::Ended {
+                    from: 6,
+                    speech_end: 17,
+                    endpoint: 22,
+                    cut: false
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn less_than_the_onset_is_nothing() {
+        assert_eq!(events(&[(10, 0.1), (2, 0.9), (10, 0.1), (2, 0.9)]), []);
+    }
+
+    #[test]
+    fn more_than_the_onset_and_less_than_a_word_is_dismissed() {
+        assert_eq!(
+            events(&[(10, 0.1), (4, 0.9), (10, 0.1)]),
+            [Endpoint::Started { at: 10, from: 6 }, Endpoint::Dismissed]
+        );
+    }
+
+    #[test]
+    fn faint_speech_is_dismissed() {
+        let mut machine = Endpointer::new(&settings());
+        let heard: Vec<Endpoint> = (0..30)
+            .flat_map(|i| machine.hear(i, if i < 10 { 0.9 } else { 0.1 }, 0.0001))
+            .flatten()
+            .collect();
+        assert_eq!(
+            heard,
+            [Endpoint::Started { at: 0, from: 0 }, Endpoint::Dismissed]
+        );
+    }
+
+    #[test]
+    fn a_dip_above_the_lower_threshold_does_not_end_speech() {
+        let heard = events(&[(8, 0.9), (12, 0.4), (2, 0.9), (10, 0.1)]);
+        let ended = Endpoint::Ended {
+            from: 0,
+            speech_end: 21,
+            endpoint: 26,
+            cut: false,
+        };
+        assert_eq!(heard, [Endpoint::Started { at: 0, from: 0 }, ended]);
+    }
+
+    #[test]
+    fn a_pause_shorter_than_the_hangover_does_not_end_speech() {
+        assert_eq!(events(&[(8, 0.9), (4, 0.1), (8, 0.9), (4, 0.1)]).len(), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_recording_ends_what_is_being_said() {
+        let mut machine = Endpointer::new(&settings());
+        hear_all(&mut machine, &frames(&[(5, 0.1), (8, 0.9), (1, 0.1)]));
+        let ended = Endpoint::Ended {
+            from: 1,
+            speech_end: 12,
+            endpoint: 13,
+            cut: false,
+        };
+        assert_eq!(machine.finish(13), Some(ended));
+        assert_eq!(machine.finish(13), None);
+    }
+
+    #[test]
+    fn the_maximum_cuts_at_the_quietest_place_and_goes_on_there() {
+        // Frame 34 is the quietest of the last ten.
+        let mut machine = Endpointer::new(&settings());
+        let heard: Vec<Endpoint> = (0..60)
+            .flat_map(|i| {
+                let level = if i == 34 { 0.01 } else { 0.1 };
+                machine.hear(i, if i < 50 { 0.9 } else { 0.1 }, level)
+            })
+            .flatten()
+            .collect();
+        let first = Endpoint::Ended {
+            from: 0,
+            speech_end: 34,
+            endpoint: 34,
+            cut: true,
+        };
+        let second = Endpoint::Ended {
+            from: 35,
+            speech_end: 49,
+            endpoint: 54,
+            cut: false,
+        };
+        assert_eq!(
+            heard,
+            [
+                Endpoint::Started { at: 0, from: 0 },
+                first,
+                Endpoint::Started { at: 35, from: 35 },
+                second
+            ]
+        );
+    }
+
+    #[test]
+    fn forgetting_dismisses_and_keeps_the_pre_roll_out_of_the_past() {
+        let mut machine = Endpointer::new(&settings());
+        hear_all(&mut machine, &frames(&[(5, 0.1), (8, 0.9)]));
+        assert_eq!(machine.forget(20), Some(Endpoint::Dismissed));
+        assert_eq!(machine.forget(20), None);
+        let heard: Vec<Endpoint> = (20..25)
+            .flat_map(|i| machine.hear(i, 0.9, 0.1))
+            .flatten()
+            .collect();
+        assert_eq!(heard, [Endpoint::Started { at: 20, from: 20 }]);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Op {
+        Hear {
+            frames: u8,
+            probability: f32,
+            level: f32,
+        },
+        Forget,
+        Finish,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            12 => (1..60u8, 0.0..1.0f32, 0.0..0.3f32)
+                .prop_map(|(frames, probability, level)| Op::Hear { frames, probability, level }),
+            1 => Just(Op::Forget),
+            1 => Just(Op::Finish),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_utterances_are_in_order_apart_and_never_too_long(
+            ops in proptest::collection::vec(op(), 1..60),
+            onset_ms in 32..400u32, pre_roll_ms in 0..600u32, hangover_ms in 100..900u32,
+            threshold in 0.2..0.95f32,
+        ) {
+            let max_utterance_ms = 2_000u32;
+            let longest = u64::from(max_utterance_ms / FRAME_MS);
+            let settings =
+                EndpointSettings { threshold, onset_ms, pre_roll_ms, hangover_ms, max_utterance_ms };
+            let mut machine = Endpointer::new(&settings);
+            let (mut now, mut open, mut last_end) = (0u64, None, None::<u64>);
+            for op in ops {
+                let mut heard = Vec::new();
+                match op {
+                    Op::Hear { frames, probability, level } => for _ in 0..frames {
+                        heard.extend(machine.hear(now, probability, level).into_iter().flatten());
+                        now += 1;
+                    },
+                    Op::Forget => heard.extend(machine.forget(now)),
+                    Op::Finish => heard.extend(machine.finish(now.saturating_sub(1))),
+                }
+                for event in heard {
+                    match event {
+                        Endpoint::Started { at, from } => {
+                            prop_assert!(open.is_none(), "two starts without an end");
+                            prop_assert!(from <= at && at < now);
+                            prop_assert!(last_end.is_none_or(|end| end < from), "utterances overlap");
+                            open = Some((at, from));
+                        }
+                        Endpoint::Dismissed => {
+                            prop_assert!(open.take().is_some(), "dismissed what never started");
+                        }
+                        Endpoint::Ended { from, speech_end, endpoint, .. } => {
+                            let (at, started) = open.take().unwrap();
+                            prop_assert_eq!(from, started);
+                            prop_assert!(at <= speech_end && speech_end <= endpoint && endpoint < now);
+                            prop_assert!(endpoint - from < longest, "too long");
+                            last_end = Some(endpoint);
+                        }
+                    }
+                }
+                prop_assert_eq!(machine.is_speaking(), open.is_some());
+            }
+        }
+    }
+}

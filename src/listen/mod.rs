@@ -2,13 +2,19 @@
 
 pub mod ear;
 pub mod endpoint;
+mod ggml;
+mod guard;
+mod language;
+pub mod segment;
 pub mod transcribe;
 pub mod vad;
 pub mod whisper;
+pub mod worker;
 
 use std::time::Instant;
 
 use crate::audio::MicrophoneError;
+use crate::onnx::OnnxError;
 
 /// What the ear tells whoever conducts the conversation, in order.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub enum Heard {
     Ended,
     /// The microphone failed; nothing follows until it is opened again.
     Lost(MicrophoneError),
+    /// The voice detector failed; nothing follows, and another try will not help.
+    Deaf(OnnxError),
 }
 
 /// One stretch of speech, from the pre-roll to the endpoint.

@@ -1,1 +1,390 @@
-//! whisper: to be written.
+//! whisper.cpp behind [`Transcriber`]: one utterance at a time, its encoder's context cut to what was said.
+//!
+//! Runs on the `transcribe` thread, which owns the model. whisper's encoder always looks at 30 s; nearly all of that
+//! is padding after a short question, and costs a second. Here it looks at the utterance and a little silence. Two
+//! things keep that from making whisper loop: it decodes with timestamps, and never looks at less than
+//! [`MIN_CONTEXT`].
+
+use std::ffi::{c_int, c_void};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState,
+    WhisperTokenId, whisper_rs_sys as sys,
+};
+
+use super::guard::{self, Evidence};
+use super::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
+use super::{ggml, language};
+use crate::audio::EAR_RATE;
+use crate::config::Listen;
+
+/// Samples per step of the encoder's context: 20 ms.
+const STEP: usize = EAR_RATE as usize / 50;
+/// The encoder's whole context: 30 s in steps of 20 ms.
+pub const FULL_CONTEXT: usize = 1500;
+/// Never less context than this (5.1 s): below it, short utterances loop. `hearken bench stt` compares it with the
+/// full context.
+pub const MIN_CONTEXT: usize = 256;
+/// Silence after the utterance that the encoder sees, in steps: 1.3 s. Words cut at the edge are lost without it.
+const MARGIN: usize = 64;
+/// Silence before the utterance, 300 ms: without it whisper mishears a word that the recording begins with.
+const LEAD: usize = EAR_RATE as usize * 300 / 1000;
+/// What fits in the window beside that; the rest of a longer utterance is not heard.
+const LONGEST: usize = FULL_CONTEXT * STEP - LEAD;
+/// whisper.cpp refuses less than 0.1 s, and does better with 1 s.
+const SHORTEST: usize = EAR_RATE as usize;
+/// Below this loudness (root mean square of the loudest 30 ms, about -66 dB of full scale) nobody speaks.
+const FAINTEST: f32 = 0.0005;
+
+/// What of the configuration concerns whisper.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhisperSettings {
+    /// ISO 639-1 code of the language that is spoken, or `auto`.
+    pub language: String,
+    /// With `auto`: the languages to choose from; empty means all that the model knows.
+    pub languages: Vec<String>,
+    /// Words to expect; whisper's initial prompt.
+    pub prompt: String,
+    /// Threads, at least 1.
+    pub threads: usize,
+    /// A transcript whose mean log-probability is below this is refused.
+    pub logprob_floor: f32,
+    /// The least of its context that the encoder looks at, in steps of 20 ms: [`MIN_CONTEXT`] to [`FULL_CONTEXT`].
+    pub least_context: usize,
+}
+
+impl WhisperSettings {
+    /// The settings of `listen`; `threads` where it leaves them to be chosen.
+    pub fn new(listen: &Listen, threads: usize) -> Self {
+        Self {
+            language: listen.language.clone(),
+            languages: listen.languages.clone(),
+            prompt: listen.prompt.clone(),
+            threads: match listen.threads {
+                0 => threads.max(1),
+                chosen => chosen,
+            },
+            logprob_floor: listen.logprob_floor,
+            least_context: MIN_CONTEXT,
+        }
+    }
+}
+
+/// A whisper model, loaded and warm.
+pub struct Whisper {
+    state: WhisperState,
+    settings: WhisperSettings,
+    choice: language::Choice,
+    prompt: Vec<WhisperTokenId>,
+    /// Tokens from here on are timestamps; tokens below the other are text.
+    first_timestamp: WhisperTokenId,
+    end_of_text: WhisperTokenId,
+}
+
+/// One pass of whisper over the samples.
+struct Written {
+    text: String,
+    evidence: Evidence,
+    looped: bool,
+}
+
+impl Whisper {
+    /// Loads the model and runs it once, so that the first utterance costs no more than the others.
+    ///
+    /// # Errors
+    /// [`TranscribeError::Model`] when the file is missing, damaged, no whisper model, or does not know the language.
+    pub fn open(path: &Path, settings: WhisperSettings) -> Result<Self, TranscribeError> {
+        let unusable = |reason: String| TranscribeError::Model {
+            path: path.display().to_string(),
+            reason,
+        };
+        whisper_rs::install_logging_hooks();
+        ggml::check(path).map_err(unusable)?;
+        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
+            .map_err(|_| unusable("whisper.cpp refuses it".into()))?;
+        let choice = language::Choice::new(
+            &settings.language,
+            &settings.languages,
+            context.is_multilingual(),
+        )
+        .map_err(unusable)?;
+        let prompt = match settings.prompt.replace('\0', " ").trim() {
+            "" => Vec::new(),
+            // whisper wants the space that its own words begin with.
+            words => context
+                .tokenize(&format!(" {words}"), context.n_text_ctx().max(1) as usize)
+                .map_err(|_| unusable("listen.prompt is too long for it".into()))?,
+        };
+        let state = context
+            .create_state()
+            .map_err(|_| unusable("there is not enough memory for it".into()))?;
+        let mut whisper = Self {
+            state,
+            settings,
+            choice,
+            prompt,
+            first_timestamp: context.token_beg(),
+            end_of_text: context.token_eot(),
+        };
+        let silence = vec![0.0; SHORTEST];
+        let warm = whisper.choice.first();
+        whisper
+            .write(&silence, warm, MIN_CONTEXT, &AtomicBool::new(false))
+            .map_err(|e| unusable(e.to_string()))?;
+        Ok(whisper)
+    }
+
+    /// Which language `samples` is in: the fixed one, or the likeliest of those to choose from.
+    ///
+    /// # Errors
+    /// [`TranscribeError::Failed`] when whisper fails.
+    fn language(&mut self, samples: &[f32]) -> Result<&'static str, TranscribeError> {
+        if let Some(fixed) = self.choice.fixed() {
+            return Ok(fixed);
+        }
+        // The beginning tells; longer utterances need not cost more.
+        let context = 2 * MIN_CONTEXT;
+        let samples = &samples[..samples.len().min(context * STEP)];
+        let context = cut_context(samples.len(), MIN_CONTEXT).min(context);
+        let fixed_for_now = self.choice.first();
+        let mut params = params(&self.settings, fixed_for_now, context);
+        // whisper.cpp takes the context's length from its last full run alone: such a run is made and called off
+        // before it encodes, which leaves the length and the spectrogram behind.
+        // SAFETY: the callback takes any pointers and touches none.
+        unsafe { params.set_start_encoder_callback(Some(not_now)) };
+        self.state.full(params, samples).map_err(failed)?;
+        let (_, likely) = self
+            .state
+            .lang_detect(0, self.settings.threads)
+            .map_err(failed)?;
+        Ok(self.choice.likeliest(&likely))
+    }
+
+    fn write(
+        &mut self,
+        samples: &[f32],
+        language: &str,
+        context: usize,
+        abort: &AtomicBool,
+    ) -> Result<Written, TranscribeError> {
+        let mut params = params(&self.settings, language, context);
+        if !self.prompt.is_empty() {
+            params.set_tokens(&self.prompt);
+        }
+        // No more than people can say: a loop ends here at the latest.
+        let most = 24 + 16 * samples.len() / EAR_RATE as usize;
+        params.set_max_tokens(most as c_int);
+        let mut watch = Watch {
+            first_timestamp: self.first_timestamp,
+            end_of_text: self.end_of_text,
+            text: Vec::new(),
+            looped: false,
+        };
+        // SAFETY: `abort` and `watch` outlive `full`, which alone calls the callbacks, on this thread; and each
+        // callback takes its pointer for what is given here.
+        unsafe {
+            params.set_abort_callback(Some(called_off));
+            params.set_abort_callback_user_data(std::ptr::from_ref(abort) as *mut c_void);
+            params.set_filter_logits_callback(Some(stop_loops));
+            params.set_filter_logits_callback_user_data(std::ptr::from_mut(&mut watch).cast());
+        }
+        match self.state.full(params, samples) {
+            _ if abort.load(Ordering::Relaxed) => return Err(TranscribeError::Aborted),
+            Err(error) => return Err(failed(error)),
+            Ok(()) => {}
+        }
+        let mut text = String::new();
+        let (mut sum, mut tokens) = (0.0, 0u32);
+        let mut no_speech = 0.0f32;
+        for segment in self.state.as_iter() {
+            text.push_str(&segment.to_str_lossy().map_err(failed)?);
+            no_speech = no_speech.max(segment.no_speech_probability());
+            for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
+                let token = token.token_data();
+                if token.id < self.end_of_text {
+                    sum += token.plog;
+                    tokens += 1;
+                }
+            }
+        }
+        Ok(Written {
+            text,
+            evidence: Evidence {
+                mean_logprob: if tokens == 0 {
+                    0.0
+                } else {
+                    sum / tokens as f32
+                },
+                no_speech,
+            },
+            looped: watch.looped,
+        })
+    }
+}
+
+impl Transcriber for Whisper {
+    fn transcribe(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        if abort.load(Ordering::Relaxed) {
+            return Err(TranscribeError::Aborted);
+        }
+        if loudest(samples) < FAINTEST {
+            return Ok(Transcript {
+                text: String::new(),
+                language: self.choice.first().to_owned(),
+                mean_logprob: 0.0,
+                refused: None,
+            });
+        }
+        let mut padded = vec![0.0; LEAD];
+        padded.extend_from_slice(&samples[..samples.len().min(LONGEST)]);
+        padded.resize(padded.len().max(SHORTEST), 0.0);
+        let language = self.language(&padded)?;
+        let context = cut_context(padded.len(), self.settings.least_context);
+        let mut written = self.write(&padded, language, context, abort)?;
+        if written.looped && context < FULL_CONTEXT {
+            // Once in a while the cut is what makes it loop: look at everything.
+            written = self.write(&padded, language, FULL_CONTEXT, abort)?;
+        }
+        let judged = match written.looped {
+            true => Err(Refused::Repetition),
+            false => guard::judge(&written.text, written.evidence, self.settings.logprob_floor),
+        };
+        tracing::trace!(text = %written.text, evidence = ?written.evidence, ?judged, context, "whisper wrote");
+        let (text, refused) = match judged {
+            Ok(text) => (text, None),
+            Err(why) => (String::new(), Some(why)),
+        };
+        Ok(Transcript {
+            text,
+            language: language.to_owned(),
+            mean_logprob: written.evidence.mean_logprob,
+            refused,
+        })
+    }
+}
+
+/// The context for so many samples: the utterance, a margin, and no less than the least.
+fn cut_context(samples: usize, least: usize) -> usize {
+    (samples.div_ceil(STEP) + MARGIN)
+        .next_multiple_of(8)
+        .max(least)
+        .min(FULL_CONTEXT)
+}
+
+/// Greedy, one pass, no second tries at a higher temperature: those cost seconds and invent words.
+fn params<'a, 'b>(
+    settings: &WhisperSettings,
+    language: &'a str,
+    context: usize,
+) -> FullParams<'a, 'b> {
+    let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+    params.set_n_threads(settings.threads as c_int);
+    params.set_language(Some(language));
+    params.set_audio_ctx(context as c_int);
+    params.set_temperature(0.0);
+    params.set_temperature_inc(0.0);
+    params.set_no_context(true);
+    params.set_no_timestamps(false);
+    // The window holds the whole utterance: a second one would begin in the silence after it.
+    params.set_single_segment(true);
+    // What is refused is decided in `guard`.
+    params.set_no_speech_thold(1.0);
+    params.set_logprob_thold(-100.0);
+    params.set_entropy_thold(-1.0);
+    params.set_print_special(false);
+    params.set_print_progress(false);
+    params.set_print_realtime(false);
+    params.set_print_timestamps(false);
+    params
+}
+
+/// Root mean square of the loudest 30 ms.
+fn loudest(samples: &[f32]) -> f32 {
+    let window = EAR_RATE as usize * 30 / 1000;
+    samples
+        .chunks(window)
+        .map(|chunk| (chunk.iter().map(|s| s * s).sum::<f32>() / chunk.len() as f32).sqrt())
+        .fold(0.0, f32::max)
+}
+
+fn failed(error: whisper_rs::WhisperError) -> TranscribeError {
+    TranscribeError::Failed(error.to_string())
+}
+
+/// whisper.cpp asks after each run of the encoder and of the decoder whether to go on.
+///
+/// # Safety
+/// `data` points to an `AtomicBool` that outlives the call.
+unsafe extern "C" fn called_off(data: *mut c_void) -> bool {
+    // SAFETY: by contract.
+    unsafe { &*data.cast_const().cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}
+
+unsafe extern "C" fn not_now(
+    _: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    _: *mut c_void,
+) -> bool {
+    false
+}
+
+/// Watches the tokens as they are written, and ends the text when they go round in circles.
+struct Watch {
+    first_timestamp: WhisperTokenId,
+    end_of_text: WhisperTokenId,
+    text: Vec<WhisperTokenId>,
+    looped: bool,
+}
+
+/// whisper.cpp calls this before it chooses a token.
+///
+/// # Safety
+/// `tokens` and `logits` are what whisper.cpp says they are: `count` tokens, and one number for each token of the
+/// vocabulary. `data` points to a [`Watch`] that nobody else uses during the call.
+unsafe extern "C" fn stop_loops(
+    context: *mut sys::whisper_context,
+    _: *mut sys::whisper_state,
+    tokens: *const sys::whisper_token_data,
+    count: c_int,
+    logits: *mut f32,
+    data: *mut c_void,
+) {
+    let Some(count) = usize::try_from(count)
+        .ok()
+        .filter(|&c| c > 0 && !tokens.is_null())
+    else {
+        return;
+    };
+    // SAFETY: by contract.
+    let (watch, tokens) = unsafe {
+        let tokens = std::slice::from_raw_parts(tokens, count);
+        (&mut *data.cast::<Watch>(), tokens)
+    };
+    watch.text.clear();
+    let text = tokens.iter().map(|t| t.id);
+    watch
+        .text
+        .extend(text.filter(|&id| id < watch.end_of_text && id < watch.first_timestamp));
+    if !guard::is_loop(&watch.text) {
+        return;
+    }
+    watch.looped = true;
+    // SAFETY: by contract; the vocabulary's length is the context's own.
+    let logits = unsafe {
+        let length = usize::try_from(sys::whisper_n_vocab(context)).unwrap_or(0);
+        std::slice::from_raw_parts_mut(logits, length)
+    };
+    logits.fill(f32::NEG_INFINITY);
+    if let Some(end) = usize::try_from(watch.end_of_text)
+        .ok()
+        .and_then(|i| logits.get_mut(i))
+    {
+        *end = 0.0;
+    }
+}

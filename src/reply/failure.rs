@@ -3,6 +3,14 @@
 
 use super::model::ModelError;
 
+/// The sentence for a reply in which there is nothing to say.
+pub fn nothing_written(language: &str) -> &'static str {
+    match language {
+        "ko" => "뭐라고 대답해야 할지 모르겠어요.",
+        _ => "I don't know what to say to that.",
+    }
+}
+
 /// The sentence for `error` in `language` (ISO 639-1; Korean for `ko`, English for every other).
 pub fn spoken(error: &ModelError, language: &str) -> &'static str {
     let (english, korean) = match error {

@@ -33,6 +33,9 @@ pub enum VoiceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The caller no longer wants it. Not a failure.
+    #[error("speaking was called off")]
+    Aborted,
     /// This clause failed; the next may not.
     #[error("the voice failed: {0}")]
     Failed(String),

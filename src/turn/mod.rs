@@ -1,5 +1,7 @@
 //! Who talks when: the state machine, pure, and the conductor, which carries its actions out.
 
+pub mod conductor;
+pub mod responder;
 pub mod state;
 pub mod timing;
 

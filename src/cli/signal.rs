@@ -1,0 +1,81 @@
+//! SIGINT and SIGTERM: the first asks, the second forces.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Exit code when SIGINT ended it, as shells give it.
+pub const INTERRUPTED: u8 = 130;
+/// Exit code when it was forced: a second signal, or the deadline.
+pub const FORCED: u8 = 137;
+/// After the first signal everything must have ended within this.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The wish to stop.
+#[derive(Clone)]
+pub struct Stop {
+    token: CancellationToken,
+    exit: Arc<AtomicU8>,
+}
+
+/// SIGINT ended the command. SIGTERM is the service manager's ordinary way and ends it with 0.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl Stop {
+    /// Watches for signals from now on.
+    ///
+    /// # Errors
+    /// When the operating system gives no signal handler.
+    pub fn on_signals() -> std::io::Result<Self> {
+        let stop = Self {
+            token: CancellationToken::new(),
+            exit: Arc::new(AtomicU8::new(0)),
+        };
+        let (mut int, mut term) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        let watching = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = int.recv() => watching.exit.store(INTERRUPTED, Ordering::Relaxed),
+                _ = term.recv() => {}
+            }
+            watching.token.cancel();
+            // A thread that hangs in a model or a device must not keep the process.
+            std::thread::spawn(|| {
+                std::thread::sleep(DEADLINE);
+                force("it did not stop within 10 s");
+            });
+            tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+            force("stopped by a second signal");
+        });
+        Ok(stop)
+    }
+
+    /// Cancelled by the first signal.
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
+    /// How the command ends when it stopped in order.
+    ///
+    /// # Errors
+    /// [`Interrupted`] after SIGINT.
+    pub fn outcome(&self) -> anyhow::Result<()> {
+        if self.exit.load(Ordering::Relaxed) == INTERRUPTED {
+            return Err(Interrupted.into());
+        }
+        Ok(())
+    }
+}
+
+fn force(why: &str) {
+    eprintln!("hearken: {why}");
+    std::process::exit(FORCED.into());
+}

@@ -1,0 +1,239 @@
+//! Builds the parts that the configuration names, holds the conversation, and stops everything in the order of the
+//! path: ear, turn, voice, loudspeaker, language model.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::audio::{EAR_RATE, Microphone, Speaker};
+use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
+use crate::event::Bus;
+use crate::listen::ear::{Ear, EarSettings};
+use crate::listen::transcribe::{TranscribeError, Transcriber};
+use crate::listen::vad::{SpeechDetector, Vad};
+use crate::listen::whisper::{Whisper, WhisperSettings};
+use crate::listen::worker::Worker;
+use crate::onnx::{self, OnnxError};
+use crate::reply;
+use crate::reply::embedded::{Embedded, EmbeddedError, EmbeddedSettings};
+use crate::reply::fallback::WithFallback;
+use crate::reply::history::History;
+use crate::reply::model::{LanguageModel, Message, ModelError};
+use crate::reply::openai::{Client, Settings};
+use crate::speak::chime::Chime;
+use crate::speak::player::{Player, PlayerSettings};
+use crate::speak::voice::Voice;
+use crate::speak::worker::Synthesizer;
+use crate::threads;
+use crate::turn::conductor::{Company, Ending, Manners, converse};
+use crate::weights::{Role, Store, WeightsError};
+
+/// How long a reply still rings in the devices' buffers and the room after its last sample was handed over.
+const TAIL: Duration = Duration::from_millis(300);
+/// How long a turn may show no progress; longer when the configuration lets the model take longer.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Model files are missing.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// ONNX Runtime or a model of its.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// Speech-to-text.
+    #[error(transparent)]
+    Transcriber(#[from] TranscribeError),
+    /// The own server's settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The own server's client.
+    #[error(transparent)]
+    Server(#[from] ModelError),
+    /// The embedded language model.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+}
+
+/// What a conversation is held with. Tests put scripted parts in.
+pub struct Parts {
+    /// Where sound comes from.
+    pub microphone: Box<dyn Microphone>,
+    /// Tells speech from other sound.
+    pub vad: Box<dyn SpeechDetector>,
+    /// Makes words of speech.
+    pub transcriber: Box<dyn Transcriber>,
+    /// Writes replies.
+    pub model: Arc<dyn LanguageModel>,
+    /// Says them.
+    pub voice: Box<dyn Voice>,
+    /// Plays them.
+    pub speaker: Box<dyn Speaker>,
+}
+
+/// The language model that the configuration names, and what must be stopped with it.
+pub struct Mind {
+    /// Who writes.
+    pub model: Arc<dyn LanguageModel>,
+    embedded: Option<Arc<Embedded>>,
+}
+
+impl Mind {
+    /// Starts or finds the language model. Returns before an embedded model is loaded: a reply waits for it.
+    ///
+    /// # Errors
+    /// When its weights, its program or its settings are wrong.
+    pub async fn open(config: &Config, store: &Store) -> Result<Self, StartError> {
+        let embedded = match (config.reply.backend, config.reply.fallback) {
+            (Backend::Embedded, _) | (Backend::Server, Fallback::Embedded) => {
+                let model = store.locate(&config.reply.model, Role::Llm)?;
+                Some(Arc::new(Embedded::start(EmbeddedSettings::from_config(
+                    config, model,
+                )?)?))
+            }
+            (Backend::Server, Fallback::None) => None,
+        };
+        let model: Arc<dyn LanguageModel> = match (config.reply.backend, &embedded) {
+            (Backend::Embedded, Some(embedded)) => Arc::clone(embedded) as Arc<dyn LanguageModel>,
+            (_, fallback) => {
+                let server = Arc::new(Client::new(Settings::from_config(config)?)?);
+                match fallback {
+                    Some(embedded) => {
+                        Arc::new(WithFallback::new(server, Arc::clone(embedded) as _))
+                    }
+                    None => server,
+                }
+            }
+        };
+        Ok(Self { model, embedded })
+    }
+
+    /// Has the embedded model read its instructions while nobody waits for it, so that the first turn need not. Returns
+    /// at once; a failure shows at the first turn.
+    pub fn warm(&self, config: &Config) {
+        if let (Backend::Embedded, Some(embedded)) = (config.reply.backend, &self.embedded) {
+            let instructions = Message {
+                role: reply::model::Role::System,
+                text: config.reply.system_prompt.clone(),
+            };
+            let embedded = Arc::clone(embedded);
+            tokio::spawn(async move {
+                if let Err(error) = embedded.prewarm(vec![instructions]).await {
+                    tracing::debug!("the language model was not warmed: {error}");
+                }
+            });
+        }
+    }
+
+    /// Ends the embedded model, if there is one. Bounded.
+    pub async fn stop(&self) {
+        if let Some(embedded) = &self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+/// Loads ONNX Runtime from the store. Needed once before a [`Vad`] or a voice is opened.
+///
+/// # Errors
+/// When it is not there or cannot be loaded.
+pub fn open_onnx(store: &Store) -> Result<(), StartError> {
+    Ok(onnx::init(&store.locate("onnxruntime", Role::Runtime)?)?)
+}
+
+/// Opens the voice activity detector.
+///
+/// # Errors
+/// When its weights are missing or damaged.
+pub fn open_vad(store: &Store) -> Result<Vad, StartError> {
+    Ok(Vad::open(&store.locate("silero-vad", Role::Vad)?)?)
+}
+
+/// Opens speech-to-text.
+///
+/// # Errors
+/// When its weights are missing or damaged.
+pub fn open_transcriber(config: &Config, store: &Store) -> Result<Whisper, StartError> {
+    let model = store.locate(&config.listen.model, Role::Stt)?;
+    Ok(Whisper::open(
+        &model,
+        WhisperSettings::new(
+            &config.listen,
+            threads(config.listen.threads, |b| b.whisper),
+        ),
+    )?)
+}
+
+/// Tokens of the context that the conversation may fill: the reply needs the rest.
+pub fn budget(reply: &Reply) -> usize {
+    let context = reply.context_tokens as usize;
+    context
+        .saturating_sub(reply.max_tokens as usize)
+        .max(context / 2)
+}
+
+/// What the user set, or the share of the budget when that is 0.
+fn threads(set: usize, share: impl Fn(threads::Budget) -> usize) -> usize {
+    if set > 0 {
+        set
+    } else {
+        share(threads::budget(threads::cores()))
+    }
+}
+
+/// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. Blocks on nothing but
+/// the conversation; every thread that it starts has ended when it returns.
+///
+/// # Errors
+/// [`Ending`].
+pub async fn run(
+    parts: Parts,
+    config: &Config,
+    bus: Bus,
+    shutdown: CancellationToken,
+) -> Result<(), Ending> {
+    // The ear waits when the conductor is behind; 16 utterances are minutes of speech.
+    let (heard_in, heard) = mpsc::channel(16);
+    let ear = Ear::spawn(
+        parts.microphone,
+        parts.vad,
+        EarSettings::from(&config.listen),
+        heard_in,
+    )?;
+    let settings = PlayerSettings {
+        volume_percent: config.audio.volume_percent,
+    };
+    let (player, played) = Player::spawn(parts.speaker, settings)?;
+    if config.audio.chimes {
+        player.chime(Chime::Listening);
+    }
+    let slowest_model = Duration::from_millis(
+        config.reply.connect_timeout_ms
+            + config.reply.first_token_timeout_ms
+            + config.reply.next_token_timeout_ms,
+    );
+    let company = Company {
+        heard,
+        ear,
+        transcriber: Arc::new(Worker::spawn(parts.transcriber)?),
+        model: parts.model,
+        synthesizer: Synthesizer::spawn(parts.voice)?,
+        player,
+        played,
+        history: History::new(
+            &config.reply.system_prompt,
+            config.reply.history_turns,
+            budget(&config.reply),
+        ),
+    };
+    let manners = Manners {
+        tail: TAIL,
+        patience: PATIENCE.max(slowest_model * 2),
+        hold: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
+        chimes: config.audio.chimes,
+    };
+    converse(company, manners, bus, shutdown).await
+}

@@ -1,0 +1,115 @@
+//! Which language is spoken: fixed, or the likeliest of a few. Pure but for whisper.cpp's table of codes.
+
+/// The languages that may be heard: one, or several to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// whisper's number and code of each; empty: all that it knows.
+    known: Vec<(usize, &'static str)>,
+}
+
+impl Choice {
+    /// From the configuration: `language` is a code or `auto`; `languages` restricts `auto` when it is not empty.
+    pub fn new(language: &str, languages: &[String], multilingual: bool) -> Result<Self, String> {
+        if !multilingual {
+            let others = |l: &&str| !matches!(*l, "en" | "auto");
+            return match Some(language).filter(others) {
+                None => Ok(Self {
+                    known: vec![number("en")?],
+                }),
+                Some(other) => Err(format!(
+                    "it knows English alone, and listen.language is {other:?}"
+                )),
+            };
+        }
+        let known = match language {
+            "auto" => languages
+                .iter()
+                .map(|l| number(l))
+                .collect::<Result<_, _>>(),
+            fixed => number(fixed).map(|n| vec![n]),
+        }?;
+        Ok(Self { known })
+    }
+
+    /// The language, when there is nothing to choose.
+    pub fn fixed(&self) -> Option<&'static str> {
+        match self.known[..] {
+            [(_, only)] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The first of them; English when any may be spoken.
+    pub fn first(&self) -> &'static str {
+        self.known.first().map_or("en", |&(_, code)| code)
+    }
+
+    /// The likeliest of them, by whisper's probability for each number.
+    pub fn likeliest(&self, probabilities: &[f32]) -> &'static str {
+        let likely = |i: usize| probabilities.get(i).copied().unwrap_or(0.0);
+        if self.known.is_empty() {
+            return (0..probabilities.len())
+                .max_by(|&a, &b| likely(a).total_cmp(&likely(b)))
+                .and_then(|i| whisper_rs::get_lang_str(i32::try_from(i).ok()?))
+                .unwrap_or("en");
+        }
+        self.known
+            .iter()
+            .max_by(|a, b| likely(a.0).total_cmp(&likely(b.0)))
+            .map_or("en", |&(_, code)| code)
+    }
+}
+
+/// whisper's number of a language, and whisper's own spelling of its code.
+fn number(code: &str) -> Result<(usize, &'static str), String> {
+    let unknown = || format!("it does not know the language {code:?}");
+    if code.contains('\0') {
+        return Err(unknown());
+    }
+    let id = whisper_rs::get_lang_id(code).ok_or_else(unknown)?;
+    let code = whisper_rs::get_lang_str(id).ok_or_else(unknown)?;
+    Ok((usize::try_from(id).map_err(|_| unknown())?, code))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn choice(language: &str, languages: &[&str]) -> Result<Choice, String> {
+        let languages: Vec<String> = languages.iter().map(|l| (*l).to_owned()).collect();
+        Choice::new(language, &languages, true)
+    }
+
+    #[test]
+    fn a_fixed_language_leaves_nothing_to_choose() {
+        assert_eq!(choice("ko", &["en"]).unwrap().fixed(), Some("ko"));
+        assert_eq!(choice("auto", &["de"]).unwrap().fixed(), Some("de"));
+        assert_eq!(choice("auto", &["en", "ko"]).unwrap().fixed(), None);
+    }
+
+    #[test]
+    fn the_likeliest_of_those_allowed_wins_over_likelier_others() {
+        let mut likely = vec![0.0; 100];
+        for (code, p) in [("ja", 0.6), ("ko", 0.3), ("en", 0.1)] {
+            likely[number(code).unwrap().0] = p;
+        }
+        assert_eq!(
+            choice("auto", &["en", "ko"]).unwrap().likeliest(&likely),
+            "ko"
+        );
+        assert_eq!(choice("auto", &[]).unwrap().likeliest(&likely), "ja");
+    }
+
+    #[test]
+    fn unknown_languages_are_named() {
+        assert!(choice("xx", &[]).unwrap_err().contains("\"xx\""));
+        assert!(choice("auto", &["en", "\0"]).is_err());
+    }
+
+    #[test]
+    fn an_english_model_refuses_other_languages() {
+        assert_eq!(Choice::new("auto", &[], false).unwrap().fixed(), Some("en"));
+        assert!(Choice::new("ko", &[], false).is_err());
+    }
+}

@@ -1,0 +1,335 @@
+//! Samples to utterances, without a thread or a microphone: detector, endpoint and pre-roll put together.
+//!
+//! The ear feeds it from the microphone; `hearken transcribe` feeds it a whole recording.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::endpoint::{Endpoint, EndpointSettings, Endpointer};
+use super::vad::{FRAME, SpeechDetector};
+use super::{Heard, Utterance};
+use crate::onnx::OnnxError;
+
+/// Cuts sound into utterances.
+pub struct Segmenter {
+    detector: Box<dyn SpeechDetector>,
+    endpointer: Endpointer,
+    /// Samples that do not fill a frame yet.
+    partial: Vec<f32>,
+    /// Frames heard so far: the index of the next one.
+    frames: u64,
+    /// Everything that may still belong to an utterance, up to the last whole frame; the pre-roll when nobody speaks.
+    held: VecDeque<f32>,
+    /// First frame of the utterance that is being spoken.
+    speaking_from: u64,
+    /// So many frames before the newest may become part of an utterance.
+    lead_in: u64,
+    level: f32,
+}
+
+impl Segmenter {
+    /// A segmenter that has heard nothing.
+    pub fn new(detector: Box<dyn SpeechDetector>, settings: &EndpointSettings) -> Self {
+        let lead_in_ms = settings.pre_roll_ms + settings.onset_ms;
+        Self {
+            detector,
+            endpointer: Endpointer::new(settings),
+            partial: Vec::with_capacity(FRAME),
+            frames: 0,
+            held: VecDeque::new(),
+            speaking_from: 0,
+            lead_in: u64::from(lead_in_ms.div_ceil(super::vad::FRAME_MS)) + 2,
+            level: 0.0,
+        }
+    }
+
+    /// Root mean square of the last frame, 0 to 1.
+    pub fn level(&self) -> f32 {
+        self.level
+    }
+
+    /// The next samples (mono, 16 kHz, any number). What they bring about is appended to `out`, in order.
+    ///
+    /// # Errors
+    /// When the detector cannot be run; it will not run later either.
+    pub fn hear(&mut self, mut samples: &[f32], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+        while !samples.is_empty() {
+            let (head, tail) = samples.split_at(samples.len().min(FRAME - self.partial.len()));
+            self.partial.extend_from_slice(head);
+            samples = tail;
+            if self.partial.len() == FRAME {
+                let mut frame = [0.0; FRAME];
+                frame.copy_from_slice(&self.partial);
+                self.partial.clear();
+                self.frame(&frame, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The recording is over: what is being said ends here.
+    ///
+    /// # Errors
+    /// As [`Segmenter::hear`].
+    pub fn finish(&mut self, out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+        if !self.partial.is_empty() {
+            let mut frame = [0.0; FRAME];
+            frame[..self.partial.len()].copy_from_slice(&self.partial);
+            self.partial.clear();
+            self.frame(&frame, out)?;
+        }
+        let ended = self.endpointer.finish(self.frames.saturating_sub(1));
+        self.tell(ended, out);
+        Ok(())
+    }
+
+    /// Passes over samples that nobody is to hear (hearken's own voice): they count, and nothing else. What was being
+    /// said is dismissed, and the pre-roll begins anew behind them.
+    pub fn skip(&mut self, samples: &[f32], out: &mut Vec<Heard>) {
+        let pending = self.partial.len() + samples.len();
+        self.frames += (pending / FRAME) as u64;
+        self.partial.clear();
+        self.partial.resize(pending % FRAME, 0.0);
+        self.held.clear();
+        self.detector.reset();
+        self.level = level(samples);
+        let dismissed = self.endpointer.forget(self.frames);
+        self.tell(dismissed, out);
+    }
+
+    fn frame(&mut self, frame: &[f32; FRAME], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+        let probability = self.detector.probability(frame)?;
+        self.level = level(frame);
+        let index = self.frames;
+        self.frames += 1;
+        self.held.extend(frame);
+        for event in self.endpointer.hear(index, probability, self.level) {
+            self.tell(event, out);
+        }
+        let keep_from = if self.endpointer.is_speaking() {
+            self.speaking_from
+        } else {
+            self.frames.saturating_sub(self.lead_in)
+        };
+        let first = self.first_held();
+        let surplus = keep_from.saturating_sub(first).saturating_mul(FRAME as u64);
+        let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
+        self.held.drain(..surplus.min(self.held.len()));
+        Ok(())
+    }
+
+    /// The frame that `held` begins with.
+    fn first_held(&self) -> u64 {
+        self.frames - (self.held.len() / FRAME) as u64
+    }
+
+    fn tell(&mut self, event: Option<Endpoint>, out: &mut Vec<Heard>) {
+        match event {
+            None => {}
+            Some(Endpoint::Started { at, from }) => {
+                self.speaking_from = from;
+                let at = at * FRAME as u64;
+                out.push(Heard::SpeechStarted { at });
+            }
+            Some(Endpoint::Dismissed) => out.push(Heard::SpeechDismissed),
+            Some(Endpoint::Ended {
+                from,
+                speech_end,
+                endpoint,
+                cut,
+            }) => out.push(Heard::Utterance(
+                self.utterance(from, speech_end, endpoint, cut),
+            )),
+        }
+    }
+
+    fn utterance(&self, from: u64, speech_end: u64, endpoint: u64, cut: bool) -> Utterance {
+        let first = self.first_held();
+        let place = |frame: u64| {
+            let samples = frame.saturating_sub(first).saturating_mul(FRAME as u64);
+            usize::try_from(samples).map_or(self.held.len(), |s| s.min(self.held.len()))
+        };
+        let begin = place(from);
+        let samples: Vec<f32> = self
+            .held
+            .range(begin..place(endpoint + 1))
+            .copied()
+            .collect();
+        let start = from.max(first) * FRAME as u64;
+        let voiced = place(speech_end + 1) - begin;
+        Utterance {
+            speech_end: start + (acoustic_end(&samples, voiced) as u64).saturating_sub(1),
+            samples,
+            start,
+            endpoint: (endpoint + 1) * FRAME as u64 - 1,
+            decided: Instant::now(),
+            cut_at_maximum: cut,
+        }
+    }
+}
+
+/// Root mean square; 0 of nothing.
+fn level(samples: &[f32]) -> f32 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt()
+}
+
+/// Where the sound of speech ends in `samples` (the number of samples up to there), when the detector says `voiced`.
+/// The detector lags behind a little, and by whole frames: the energy, in steps of 10 ms, tells better.
+fn acoustic_end(samples: &[f32], voiced: usize) -> usize {
+    const STEP: usize = 160;
+    /// So many steps before the detector's end are looked through: it never lags longer.
+    const BACK: usize = 40;
+    /// So many steps behind it may still be the last sound of a word.
+    const ON: usize = 20;
+    let voiced = voiced.min(samples.len());
+    let steps: Vec<f32> = samples.chunks(STEP).map(level).collect();
+    let loudest = steps.iter().fold(0.0f32, |a, &b| a.max(b));
+    let faintest = steps.iter().fold(f32::INFINITY, |a, &b| a.min(b));
+    // Above twice the noise, and no fainter than 34 dB below the loudest.
+    let audible = (2.0 * faintest).max(loudest * 0.02);
+    let detected = voiced.div_ceil(STEP).min(steps.len());
+    let earliest = detected.saturating_sub(BACK);
+    let on = steps[detected..]
+        .iter()
+        .take(ON)
+        .take_while(|&&l| l >= audible)
+        .count();
+    let end = if on > 0 && on < ON {
+        detected + on
+    } else {
+        // Loud right to the limit behind the end is no word's last sound but noise: the detector is right.
+        (earliest..detected)
+            .rev()
+            .find(|&i| steps[i] >= audible)
+            .map_or(detected, |i| i + 1)
+    };
+    (end * STEP).min(samples.len())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Speech is what is loud.
+    struct Loud;
+
+    impl SpeechDetector for Loud {
+        fn probability(&mut self, frame: &[f32; FRAME]) -> Result<f32, OnnxError> {
+            Ok(if level(frame) > 0.05 { 0.95 } else { 0.02 })
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    fn segmenter() -> Segmenter {
+        let settings = EndpointSettings {
+            threshold: 0.5,
+            onset_ms: 96,
+            pre_roll_ms: 500,
+            hangover_ms: 640,
+            max_utterance_ms: 10_000,
+        };
+        Segmenter::new(Box::new(Loud), &settings)
+    }
+
+    fn tone(seconds: f32) -> Vec<f32> {
+        let samples = (seconds * 16_000.0) as usize;
+        (0..samples).map(|i| (i as f32 * 0.2).sin() * 0.3).collect()
+    }
+
+    fn silence(seconds: f32) -> Vec<f32> {
+        vec![0.0; (seconds * 16_000.0) as usize]
+    }
+
+    fn utterances(heard: Vec<Heard>) -> Vec<Utterance> {
+        let utterance = |h| match h {
+            Heard::Utterance(u) => Some(u),
+            _ => None,
+        };
+        heard.into_iter().filter_map(utterance).collect()
+    }
+
+    #[test]
+    fn an_utterance_holds_the_very_samples_that_were_heard() {
+        let mut sound = silence(2.0);
+        sound.extend(tone(1.0));
+        sound.extend(silence(2.0));
+        // Marks that make each place unique and stay silent.
+        for (i, s) in sound.iter_mut().enumerate() {
+            *s += (i % 977) as f32 * 1e-6;
+        }
+        for chunk in [1, 160, 511, 512, 4000, sound.len()] {
+            let (mut segmenter, mut heard) = (segmenter(), Vec::new());
+            for part in sound.chunks(chunk) {
+                segmenter.hear(part, &mut heard).unwrap();
+            }
+            let [u] = &utterances(heard)[..] else {
+                panic!("one utterance");
+            };
+            let start = u.start as usize;
+            assert_eq!(u.samples, sound[start..start + u.samples.len()]);
+            assert_eq!(u.start + u.samples.len() as u64, u.endpoint + 1);
+            // The tone is samples 32 000 to 47 999; a frame is 512, a step of energy 160.
+            assert!((23_000..=24_100).contains(&u.start), "{}", u.start);
+            assert!(u.speech_end.abs_diff(47_999) <= 320, "{}", u.speech_end);
+            assert!(!u.cut_at_maximum);
+        }
+    }
+
+    #[test]
+    fn what_is_skipped_is_in_no_utterance() {
+        let (mut segmenter, mut heard) = (segmenter(), Vec::new());
+        segmenter.hear(&tone(1.0), &mut heard).unwrap();
+        segmenter.skip(&tone(3.0), &mut heard);
+        assert!(matches!(
+            heard[..],
+            [Heard::SpeechStarted { at: 0 }, Heard::SpeechDismissed]
+        ));
+        heard.clear();
+        segmenter.hear(&tone(1.0), &mut heard).unwrap();
+        segmenter.hear(&silence(1.0), &mut heard).unwrap();
+        let [u] = &utterances(heard)[..] else {
+            panic!("one utterance");
+        };
+        assert!(u.start >= 4 * 16_000 - 512, "{}", u.start);
+    }
+
+    #[test]
+    fn a_recording_that_ends_in_speech_is_heard_to_its_last_sample() {
+        let (mut segmenter, mut heard) = (segmenter(), Vec::new());
+        let sound = [silence(1.0), tone(1.0), vec![0.25; 77]].concat();
+        segmenter.hear(&sound, &mut heard).unwrap();
+        segmenter.finish(&mut heard).unwrap();
+        let [u] = &utterances(heard)[..] else {
+            panic!("one utterance");
+        };
+        assert!(u.start as usize + u.samples.len() >= sound.len());
+    }
+
+    #[test]
+    fn long_speech_is_cut_without_losing_a_sample() {
+        let (mut segmenter, mut heard) = (segmenter(), Vec::new());
+        segmenter.hear(&tone(25.0), &mut heard).unwrap();
+        segmenter.hear(&silence(1.0), &mut heard).unwrap();
+        let utterances = utterances(heard);
+        assert!(utterances.len() >= 3);
+        for pair in utterances.windows(2) {
+            assert_eq!(pair[0].start + pair[0].samples.len() as u64, pair[1].start);
+            assert!(pair[0].cut_at_maximum);
+        }
+    }
+
+    #[test]
+    fn the_acoustic_end_is_where_the_energy_falls() {
+        let sound = [tone(0.5), silence(0.5)].concat();
+        for voiced in [8_000, 8_500, 10_000, 7_800] {
+            let end = acoustic_end(&sound, voiced);
+            assert!(end.abs_diff(8_000) <= 160, "{voiced}: {end}");
+        }
+        assert_eq!(acoustic_end(&[], 0), 0);
+    }
+}

@@ -1,0 +1,234 @@
+//! The transcribe worker: a transcriber on the thread `transcribe`, one utterance at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::transcribe::{TranscribeError, Transcriber, Transcript};
+
+struct Job {
+    samples: Vec<f32>,
+    abort: Arc<AtomicBool>,
+    reply: oneshot::Sender<Result<Transcript, TranscribeError>>,
+}
+
+/// A transcriber on its own thread. Dropping it calls off what is being transcribed and waits for the thread.
+pub struct Worker {
+    /// One job waits while another runs; a third caller waits for room.
+    jobs: Option<mpsc::Sender<Job>>,
+    /// Calls off every job, the running one and those that wait.
+    closing: Arc<AtomicBool>,
+    running: Arc<Running>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The flag of the job that is being done.
+#[derive(Default)]
+struct Running(std::sync::Mutex<Option<Arc<AtomicBool>>>);
+
+impl Running {
+    fn set(&self, abort: Option<Arc<AtomicBool>>) {
+        *self.0.lock().unwrap_or_else(|e| e.into_inner()) = abort;
+    }
+
+    fn abort(&self) {
+        if let Some(abort) = &*self.0.lock().unwrap_or_else(|e| e.into_inner()) {
+            abort.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the thread `transcribe`, which owns `transcriber`.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn spawn(mut transcriber: Box<dyn Transcriber>) -> std::io::Result<Self> {
+        let (jobs, mut waiting) = mpsc::channel::<Job>(1);
+        let closing = Arc::new(AtomicBool::new(false));
+        let running = Arc::new(Running::default());
+        let (closed, current) = (Arc::clone(&closing), Arc::clone(&running));
+        let thread = thread::Builder::new()
+            .name("transcribe".into())
+            .spawn(move || {
+                while let Some(job) = waiting.blocking_recv() {
+                    current.set(Some(Arc::clone(&job.abort)));
+                    let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
+                    let result = match off {
+                        true => Err(TranscribeError::Aborted),
+                        false => transcriber.transcribe(&job.samples, &job.abort),
+                    };
+                    current.set(None);
+                    // Nobody waits any more: nothing is lost.
+                    let _unwanted = job.reply.send(result);
+                }
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            closing,
+            running,
+            thread: Some(thread),
+        })
+    }
+
+    /// Transcribes `samples` (mono, 16 kHz). Setting `abort`, or dropping the future, calls it off.
+    ///
+    /// # Errors
+    /// See [`TranscribeError`]; [`TranscribeError::Failed`] also when the thread has died.
+    pub async fn transcribe(
+        &self,
+        samples: Vec<f32>,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Transcript, TranscribeError> {
+        let mut guard = CallOff(Some(Arc::clone(&abort)));
+        let dead = || TranscribeError::Failed("the transcribe thread has died".into());
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            samples,
+            abort,
+            reply,
+        };
+        let jobs = self.jobs.as_ref().ok_or_else(dead)?;
+        jobs.send(job).await.map_err(|_| dead())?;
+        let result = answer.await;
+        guard.0 = None;
+        result.map_err(|_| dead())?
+    }
+}
+
+/// Sets the flag when it is dropped, unless the work is done.
+struct CallOff(Option<Arc<AtomicBool>>);
+
+impl Drop for CallOff {
+    fn drop(&mut self) {
+        if let Some(abort) = self.0.take() {
+            abort.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Release);
+        self.running.abort();
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the transcribe thread broke");
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Says how many samples it got; or says that it began, and waits to be called off.
+    struct Scripted {
+        endless: bool,
+        began: Sender<()>,
+        called_off: Sender<()>,
+    }
+
+    impl Transcriber for Scripted {
+        fn transcribe(
+            &mut self,
+            samples: &[f32],
+            abort: &AtomicBool,
+        ) -> Result<Transcript, TranscribeError> {
+            self.began.send(()).unwrap();
+            while self.endless {
+                if abort.load(Ordering::Relaxed) {
+                    self.called_off.send(()).unwrap();
+                    return Err(TranscribeError::Aborted);
+                }
+                thread::yield_now();
+            }
+            Ok(Transcript {
+                text: samples.len().to_string(),
+                language: "en".into(),
+                mean_logprob: 0.0,
+                refused: None,
+            })
+        }
+    }
+
+    fn worker(endless: bool) -> (Worker, Receiver<()>, Receiver<()>) {
+        let (began, has_begun) = channel();
+        let (called_off, was_called_off) = channel();
+        let scripted = Scripted {
+            endless,
+            began,
+            called_off,
+        };
+        let worker = Worker::spawn(Box::new(scripted)).unwrap();
+        (worker, has_begun, was_called_off)
+    }
+
+    fn flag() -> Arc<AtomicBool> {
+        Arc::new(AtomicBool::new(false))
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn each_utterance_gets_its_own_answer() {
+        let (worker, _began, _off) = worker(false);
+        let (a, b) = tokio::join!(
+            worker.transcribe(vec![0.0; 3], flag()),
+            worker.transcribe(vec![0.0; 5], flag()),
+        );
+        assert_eq!(
+            (a.unwrap().text.as_str(), b.unwrap().text.as_str()),
+            ("3", "5")
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn setting_the_flag_calls_it_off() {
+        let (worker, began, _off) = worker(true);
+        let abort = flag();
+        let set = Arc::clone(&abort);
+        let setter = thread::spawn(move || {
+            began.recv_timeout(LONG).unwrap();
+            set.store(true, Ordering::Relaxed);
+        });
+        let result = worker.transcribe(vec![0.0; 3], abort).await;
+        assert!(matches!(result, Err(TranscribeError::Aborted)));
+        setter.join().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn dropping_the_future_calls_it_off() {
+        let (worker, began, off) = worker(true);
+        let worker = Arc::new(worker);
+        let task = tokio::spawn({
+            let worker = Arc::clone(&worker);
+            async move { worker.transcribe(vec![0.0; 3], flag()).await.map(|_| ()) }
+        });
+        began.recv_timeout(LONG).unwrap();
+        task.abort();
+        off.recv_timeout(LONG).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn dropping_the_worker_calls_it_off_and_ends_the_thread() {
+        let (worker, began, off) = worker(true);
+        let job = Job {
+            samples: vec![0.0],
+            abort: flag(),
+            reply: oneshot::channel().0,
+        };
+        worker.jobs.as_ref().unwrap().send(job).await.ok().unwrap();
+        began.recv_timeout(LONG).unwrap();
+        drop(worker);
+        off.recv_timeout(LONG).unwrap();
+    }
+}

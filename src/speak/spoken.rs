@@ -1,1 +1,0 @@
-//! spoken: to be written.

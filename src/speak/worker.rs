@@ -1,0 +1,72 @@
+//! The thread `voice`: says clauses one after the other, one ahead of what is played.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::voice::{Speech, Voice, VoiceError};
+
+/// A clause on its way to the voice, and where its sound is wanted.
+struct Request {
+    text: String,
+    abort: Arc<AtomicBool>,
+    answer: oneshot::Sender<Result<Speech, VoiceError>>,
+}
+
+/// A handle to the thread that owns a voice. The thread ends when the last handle is dropped and the clause in
+/// hand is done.
+#[derive(Debug, Clone)]
+pub struct Synthesizer {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Synthesizer {
+    /// Moves `voice` to a thread of its own.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn spawn(voice: Box<dyn Voice>) -> std::io::Result<Self> {
+        // One clause waits while another is said; whoever comes third waits in `say`.
+        let (requests, inbox) = mpsc::channel(1);
+        std::thread::Builder::new()
+            .name("voice".into())
+            .spawn(move || serve(voice, inbox))?;
+        Ok(Self { requests })
+    }
+
+    /// Says `text`, which is already in its spoken form. May be dropped at any time. Once `abort` is true, a clause
+    /// that has not begun is not begun, and one that has is thrown away when done.
+    ///
+    /// # Errors
+    /// [`VoiceError::Aborted`] when called off, [`VoiceError::Failed`] when the voice is gone, and what the voice
+    /// itself reports.
+    pub async fn say(&self, text: String, abort: Arc<AtomicBool>) -> Result<Speech, VoiceError> {
+        let gone = || VoiceError::Failed("the voice thread has ended".into());
+        let (answer, sound) = oneshot::channel();
+        let request = Request {
+            text,
+            abort,
+            answer,
+        };
+        self.requests.send(request).await.map_err(|_| gone())?;
+        sound.await.map_err(|_| gone())?
+    }
+}
+
+/// Runs on the thread `voice` until every handle is gone.
+fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>) {
+    while let Some(request) = inbox.blocking_recv() {
+        let unwanted = || request.answer.is_closed() || request.abort.load(Ordering::Relaxed);
+        let mut result = if unwanted() {
+            Err(VoiceError::Aborted)
+        } else {
+            voice.say(&request.text)
+        };
+        if unwanted() {
+            result = Err(VoiceError::Aborted);
+        }
+        // Nobody waits for it any more: that is what calling off looks like from here.
+        let _ = request.answer.send(result);
+    }
+}

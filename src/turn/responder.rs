@@ -1,0 +1,266 @@
+//! One turn's reply: tokens to clauses to sound, each stage at work on the next piece while the one after it plays.
+//!
+//! A tokio task per turn. Dropping the task ends the model's stream and the waiting; the turn's abort flag ends a
+//! synthesis that is under way. It decides nothing about who talks: the first clause waits at the gate until the
+//! state machine lets it sound.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+
+use super::TurnId;
+use super::timing::Stage;
+use crate::reply::clause::Splitter;
+use crate::reply::failure;
+use crate::reply::model::{LanguageModel, Message, ModelError};
+use crate::speak::player::{PlayItem, PlayerHandle};
+use crate::speak::spoken;
+use crate::speak::voice::VoiceError;
+use crate::speak::worker::Synthesizer;
+
+/// What a reply's task, or a transcription's, tells the conductor.
+#[derive(Debug)]
+pub enum Note {
+    /// A stage was reached.
+    Reached {
+        /// The turn.
+        turn: TurnId,
+        /// The stage.
+        stage: Stage,
+        /// When.
+        at: Instant,
+    },
+    /// The utterance became words, or failed to.
+    Transcribed {
+        /// The turn.
+        turn: TurnId,
+        /// The words.
+        result: Result<
+            crate::listen::transcribe::Transcript,
+            crate::listen::transcribe::TranscribeError,
+        >,
+        /// When.
+        at: Instant,
+    },
+    /// The first clause can sound and waits at the gate.
+    ClauseReady {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// A clause goes to the player now; clauses count from 0.
+    ClauseQueued {
+        /// The turn.
+        turn: TurnId,
+        /// The clause as the model wrote it.
+        text: String,
+    },
+    /// Every clause has gone to the player.
+    ReplyEnded {
+        /// The turn.
+        turn: TurnId,
+        /// How many.
+        clauses: usize,
+        /// What went wrong, if anything did.
+        failure: Option<Failure>,
+    },
+    /// The tail after a reply is over.
+    Settled,
+}
+
+/// Why a reply is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The model failed; the person hears a sentence about it.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The voice failed; the person hears a chime.
+    #[error(transparent)]
+    Voice(#[from] VoiceError),
+    /// The model wrote nothing that can be said; the person hears a sentence about it.
+    #[error("the language model wrote nothing that can be said")]
+    Empty,
+}
+
+/// What a reply needs.
+pub struct Job {
+    /// The turn.
+    pub turn: TurnId,
+    /// The conversation, ending with the person's words.
+    pub messages: Vec<Message>,
+    /// ISO 639-1 code of the language of those words.
+    pub language: String,
+    /// Who writes.
+    pub model: Arc<dyn LanguageModel>,
+    /// Who says it.
+    pub synthesizer: Synthesizer,
+    /// Who plays it.
+    pub player: PlayerHandle,
+    /// Set when the turn is given up.
+    pub abort: Arc<AtomicBool>,
+    /// Opens when the first clause may sound.
+    pub gate: oneshot::Receiver<()>,
+    /// Where notes go.
+    pub notes: mpsc::Sender<Note>,
+}
+
+/// Writes, says and plays the reply.
+pub async fn respond(job: Job) {
+    let Job {
+        turn,
+        messages,
+        language,
+        model,
+        synthesizer,
+        player,
+        abort,
+        gate,
+        notes,
+    } = job;
+    // Two clauses wait at most: the voice is one ahead of the player, the model one ahead of the voice. When it is
+    // full the model's stream is not read, which is no harm: the server goes on writing into its socket.
+    let (clauses_in, clauses_out) = mpsc::channel::<String>(1);
+    let writing = write(turn, model, messages, &language, clauses_in, &notes);
+    let saying = Saying {
+        turn,
+        language: &language,
+        synthesizer,
+        player,
+        abort,
+        notes: &notes,
+    };
+    let (written, (count, said)) = tokio::join!(writing, saying.say(clauses_out, gate));
+    let failure = match (written, said) {
+        (_, Err(voice)) => Some(Failure::Voice(voice)),
+        (Err(failure), Ok(())) => Some(failure),
+        (Ok(()), Ok(())) => None,
+    };
+    let _ = notes
+        .send(Note::ReplyEnded {
+            turn,
+            clauses: count,
+            failure,
+        })
+        .await;
+}
+
+/// The model's stream, cut into clauses. A failure becomes a last clause that says what is wrong.
+async fn write(
+    turn: TurnId,
+    model: Arc<dyn LanguageModel>,
+    messages: Vec<Message>,
+    language: &str,
+    clauses: mpsc::Sender<String>,
+    notes: &mpsc::Sender<Note>,
+) -> Result<(), Failure> {
+    let mut stream = model.reply(messages);
+    let mut splitter = Splitter::new();
+    let mut any = false;
+    let mut failed = None;
+    while let Some(piece) = stream.next().await {
+        match piece {
+            Ok(text) => {
+                reached(notes, turn, Stage::FirstToken).await;
+                for clause in splitter.push(&text) {
+                    if !any {
+                        reached(notes, turn, Stage::FirstClause).await;
+                    }
+                    any = true;
+                    if clauses.send(clause).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    for clause in splitter.finish() {
+        if !any {
+            reached(notes, turn, Stage::FirstClause).await;
+        }
+        any = true;
+        if clauses.send(clause).await.is_err() {
+            return Ok(());
+        }
+    }
+    let failure = match failed {
+        Some(error) => Failure::Model(error),
+        None if !any => Failure::Empty,
+        None => return Ok(()),
+    };
+    let sentence = match &failure {
+        Failure::Model(error) => failure::spoken(error, language),
+        Failure::Voice(_) | Failure::Empty => failure::nothing_written(language),
+    };
+    let _ = clauses.send(sentence.to_owned()).await;
+    Err(failure)
+}
+
+async fn reached(notes: &mpsc::Sender<Note>, turn: TurnId, stage: Stage) {
+    let _ = notes
+        .send(Note::Reached {
+            turn,
+            stage,
+            at: Instant::now(),
+        })
+        .await;
+}
+
+struct Saying<'a> {
+    turn: TurnId,
+    language: &'a str,
+    synthesizer: Synthesizer,
+    player: PlayerHandle,
+    abort: Arc<AtomicBool>,
+    notes: &'a mpsc::Sender<Note>,
+}
+
+impl Saying<'_> {
+    /// Synthesizes and queues clauses as they come; how many were queued, and whether the voice held out.
+    async fn say(
+        self,
+        mut clauses: mpsc::Receiver<String>,
+        gate: oneshot::Receiver<()>,
+    ) -> (usize, Result<(), VoiceError>) {
+        let mut gate = Some(gate);
+        let mut count = 0;
+        while let Some(text) = clauses.recv().await {
+            let said = spoken::form(&text, self.language);
+            let speech = match self.synthesizer.say(said, Arc::clone(&self.abort)).await {
+                Ok(speech) => speech,
+                Err(error) => return (count, Err(error)),
+            };
+            if speech.samples.is_empty() {
+                continue;
+            }
+            if let Some(gate) = gate.take() {
+                reached(self.notes, self.turn, Stage::FirstSample).await;
+                let _ = self.notes.send(Note::ClauseReady { turn: self.turn }).await;
+                if gate.await.is_err() {
+                    return (0, Ok(()));
+                }
+            }
+            let queued = Note::ClauseQueued {
+                turn: self.turn,
+                text: text.clone(),
+            };
+            let _ = self.notes.send(queued).await;
+            let item = PlayItem {
+                tag: self.turn.0,
+                clause: count,
+                speech,
+                text,
+            };
+            if self.player.play(item).await.is_err() {
+                return (count, Ok(()));
+            }
+            count += 1;
+        }
+        (count, Ok(()))
+    }
+}

@@ -1,0 +1,343 @@
+//! Everything wrong that a user can bring, through the program itself: one clear sentence, the right exit code, no
+//! panic, no hang, nothing lost.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use assert_cmd::Command;
+
+/// Loading whisper, ONNX Runtime and a language model on a busy machine stays well below it.
+const BOUND: Duration = Duration::from_secs(120);
+
+fn hearken() -> Command {
+    let mut command = Command::cargo_bin("hearken").unwrap();
+    command.timeout(BOUND).env_remove("HEARKEN_LOG");
+    command
+}
+
+/// Runs it, expects `code` and one sentence on standard error that contains all of `words`.
+fn refuses(command: &mut Command, code: i32, words: &[&str]) {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 1, "more or less than one sentence: {said}");
+    assert!(lines[0].starts_with("hearken: "), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// The store that the tests use, as the program itself finds it.
+fn weights(name: &str) -> PathBuf {
+    let output = hearken().args(["weights", "path", name]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "the weights {name} are missing; run `hearken weights pull {name}`"
+    );
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+/// The first half of a good file, and a good header with noise behind it.
+fn damaged(folder: &Path, good: &Path, extension: &str) -> [PathBuf; 3] {
+    let bytes = std::fs::read(good).unwrap();
+    let mut noise = bytes[..4096.min(bytes.len())].to_vec();
+    noise.extend((0..200_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
+    [
+        write(
+            folder,
+            &format!("half.{extension}"),
+            &bytes[..bytes.len() / 2],
+        ),
+        write(folder, &format!("noise.{extension}"), noise),
+        write(folder, &format!("empty.{extension}"), b""),
+    ]
+}
+
+#[test]
+fn recordings_that_are_none() {
+    let dir = folder();
+    let text = write(
+        dir.path(),
+        "text.wav",
+        "this is no recording at all, only words\n",
+    );
+    let empty = write(dir.path(), "empty.wav", b"");
+    let missing = dir.path().join("missing.wav");
+    let out = dir.path().join("out.wav");
+    for path in [&text, &empty, &missing, &dir.path().to_owned()] {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        refuses(hearken().arg("transcribe").arg(path), 7, &[name]);
+        refuses(
+            hearken()
+                .args(["converse", "--in"])
+                .arg(path)
+                .arg("--out")
+                .arg(&out),
+            7,
+            &[name],
+        );
+    }
+    assert!(!out.exists(), "a conversation that never began left a file");
+}
+
+#[test]
+fn a_place_where_no_reply_can_be_written() {
+    let dir = folder();
+    let question = dir.path().join("question.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&question, spec).unwrap();
+    (0..16_000).for_each(|_| wav.write_sample(0_i16).unwrap());
+    wav.finalize().unwrap();
+    let nowhere = dir.path().join("no/such/folder/out.wav");
+    refuses(
+        hearken()
+            .args(["converse", "--in"])
+            .arg(&question)
+            .arg("--out")
+            .arg(&nowhere),
+        5,
+        &["out.wav"],
+    );
+    refuses(
+        hearken().args(["say", "Hello.", "--out"]).arg(&nowhere),
+        5,
+        &["out.wav"],
+    );
+}
+
+#[test]
+fn configurations_that_make_no_sense() {
+    let dir = folder();
+    let cases = [
+        (
+            "[listen]\nhangover_ms = \"long\"\n",
+            &["line 2", "invalid type"][..],
+        ),
+        ("[listen]\nhangovr_ms = 3\n", &["line 2", "hangover_ms"]),
+        ("[listen\n", &["line 1"]),
+        (
+            "[audio]\nvolume_percent = 900\n",
+            &["volume_percent", "150"],
+        ),
+        ("[reply]\nbackend = \"server\"\n", &["reply.server.url"]),
+        ("[reply]\nbackend = \"cloud\"\n", &["line 2", "cloud"]),
+        ("\u{0}\u{1}\n", &["line 1"]),
+    ];
+    for (text, words) in cases {
+        let path = write(dir.path(), "hearken.toml", text);
+        refuses(hearken().arg("--config").arg(&path).arg("config"), 3, words);
+    }
+    let missing = dir.path().join("missing.toml");
+    refuses(
+        hearken().arg("--config").arg(&missing).arg("config"),
+        3,
+        &["missing.toml"],
+    );
+    refuses(
+        hearken().args(["--set", "listen.hangover_ms=x", "config"]),
+        3,
+        &["hangover_ms"],
+    );
+    refuses(
+        hearken().args(["--set", "lissen.x=1", "config"]),
+        3,
+        &["listen"],
+    );
+    refuses(
+        hearken().env("HEARKEN_AUDIO__VOLUME", "3").arg("config"),
+        3,
+        &["volume_percent"],
+    );
+}
+
+#[test]
+fn weights_that_are_not_there() {
+    let dir = folder();
+    let recording = write(
+        dir.path(),
+        "q.wav",
+        include_bytes!("../assets/demo/question.wav"),
+    );
+    let empty = |command: &mut Command| {
+        command.env("HEARKEN_DATA_DIR", dir.path());
+    };
+    let mut transcribe = hearken();
+    empty(&mut transcribe);
+    refuses(
+        transcribe.arg("transcribe").arg(&recording),
+        6,
+        &["hearken weights pull"],
+    );
+    let mut say = hearken();
+    empty(&mut say);
+    refuses(say.args(["say", "Hello."]), 6, &["hearken weights pull"]);
+    let mut chat = hearken();
+    empty(&mut chat);
+    refuses(chat.args(["chat", "Hello."]), 6, &["hearken weights pull"]);
+    refuses(
+        hearken()
+            .args(["--set", "listen.model=/no/such/file.bin", "transcribe"])
+            .arg(&recording),
+        6,
+        &["/no/such/file.bin"],
+    );
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used() {
+    let dir = folder();
+    let file = write(dir.path(), "file", b"not a folder");
+    refuses(
+        hearken()
+            .env("HEARKEN_DATA_DIR", file.join("below"))
+            .args(["weights", "pull", "joe"]),
+        6,
+        &["file"],
+    );
+}
+
+#[test]
+fn speech_to_text_weights_that_are_damaged() {
+    let dir = folder();
+    let recording = write(
+        dir.path(),
+        "q.wav",
+        include_bytes!("../assets/demo/question.wav"),
+    );
+    for path in damaged(dir.path(), &weights("whisper-base"), "bin") {
+        let set = format!("listen.model={}", path.display());
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        refuses(
+            hearken()
+                .args(["--set", &set, "transcribe"])
+                .arg(&recording),
+            6,
+            &[&name],
+        );
+    }
+}
+
+#[test]
+fn voices_that_are_damaged() {
+    let dir = folder();
+    let joe = weights("joe");
+    let json = std::fs::read(joe.with_extension("onnx.json")).unwrap();
+    for path in damaged(dir.path(), &joe, "onnx") {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        std::fs::write(path.with_extension("onnx.json"), &json).unwrap();
+        let set = format!("speak.voice={}", path.display());
+        let out = dir.path().join("out.wav");
+        let mut say = hearken();
+        refuses(
+            say.args(["--set", &set, "say", "Hello.", "--out"])
+                .arg(&out),
+            6,
+            &[&name],
+        );
+        assert!(!out.exists());
+    }
+    let lone = dir.path().join("lone.onnx");
+    std::os::unix::fs::symlink(&joe, &lone).unwrap();
+    let set = format!("speak.voice={}", lone.display());
+    refuses(
+        hearken().args(["--set", &set, "say", "Hello."]),
+        6,
+        &["lone.onnx.json"],
+    );
+}
+
+#[test]
+fn language_models_that_are_damaged() {
+    let dir = folder();
+    for path in damaged(dir.path(), &weights("smollm2-135m"), "gguf") {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let set = format!("reply.model={}", path.display());
+        let output = hearken()
+            .args(["--set", &set, "chat", "Hello."])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(6 | 8)), "{said}");
+        assert!(said.contains(&name) && !said.contains("panicked"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn nothing_to_say() {
+    for text in ["", "   \n\t ", "*** --- ###", "…!?,;:"] {
+        refuses(hearken().args(["say", text]), 2, &["nothing to say"]);
+    }
+}
+
+#[test]
+fn servers_that_are_not_there() {
+    let server = |more: &[&str]| {
+        let mut command = hearken();
+        command.args([
+            "--set",
+            "reply.server.url=http://127.0.0.1:9/v1",
+            "--set",
+            "reply.backend=server",
+        ]);
+        command.args(more);
+        command
+    };
+    refuses(server(&[]).args(["chat", "Hello."]), 8, &["127.0.0.1:9"]);
+    let mut keyless = server(&["--set", "reply.server.key_env=HEARKEN_TEST_NO_SUCH_KEY"]);
+    refuses(
+        keyless.args(["chat", "Hello."]),
+        3,
+        &["HEARKEN_TEST_NO_SUCH_KEY"],
+    );
+    let dir = folder();
+    let key = write(dir.path(), "key", "secret-of-the-test");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let mut open = server(&["--set", &format!("reply.server.key_file={}", key.display())]);
+    refuses(open.args(["chat", "Hello."]), 3, &["0600"]);
+}
+
+#[test]
+fn no_devices_at_all() {
+    let dir = folder();
+    // No sound server answers here, and ALSA finds no card of the name that the file gives it.
+    write(
+        dir.path(),
+        ".asoundrc",
+        "pcm.!default { type hw card NoSuchCard }\nctl.!default { type hw card NoSuchCard }\n",
+    );
+    let without = |command: &mut Command| {
+        command
+            .env("HOME", dir.path())
+            .env("XDG_RUNTIME_DIR", dir.path())
+            .env_remove("PULSE_SERVER");
+        command.env(
+            "HEARKEN_DATA_DIR",
+            weights("joe").parent().unwrap().parent().unwrap(),
+        );
+    };
+    let mut run = hearken();
+    without(&mut run);
+    refuses(run.arg("run"), 4, &["microphone"]);
+    let mut say = hearken();
+    without(&mut say);
+    refuses(say.args(["say", "Hello."]), 5, &["loudspeaker"]);
+}

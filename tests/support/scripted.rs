@@ -1,0 +1,177 @@
+//! Scripted models: they do what a test tells them, through the same traits as the real ones.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hearken::audio::{EAR_RATE, Microphone, MicrophoneError, Speaker, SpeakerError};
+use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
+use hearken::listen::vad::{FRAME, SpeechDetector};
+use hearken::onnx::OnnxError;
+use hearken::reply::model::{LanguageModel, Message, ModelError, TextStream};
+use hearken::speak::voice::{Speech, Voice, VoiceError};
+
+/// Whatever is loud is speech.
+pub struct Loudness;
+
+impl SpeechDetector for Loudness {
+    fn probability(&mut self, frame: &[f32; FRAME]) -> Result<f32, OnnxError> {
+        let power = frame.iter().map(|s| s * s).sum::<f32>() / FRAME as f32;
+        Ok(if power > 0.001 { 0.95 } else { 0.02 })
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// Something loud for [`Loudness`], so many ms, at the ear's rate.
+pub fn speech(ms: usize) -> Vec<f32> {
+    let step = 220.0 * std::f32::consts::TAU / EAR_RATE as f32;
+    (0..ms * EAR_RATE as usize / 1000)
+        .map(|i| 0.4 * (i as f32 * step).sin())
+        .collect()
+}
+
+/// What the transcriber makes of the next utterance.
+pub enum Hears {
+    Words(&'static str),
+    Nothing,
+    Fails,
+    /// Until it is called off.
+    Hangs,
+}
+
+pub struct ScriptedTranscriber(pub VecDeque<Hears>);
+
+impl Transcriber for ScriptedTranscriber {
+    fn transcribe(&mut self, _: &[f32], abort: &AtomicBool) -> Result<Transcript, TranscribeError> {
+        let text = match self.0.pop_front() {
+            Some(Hears::Words(text)) => text,
+            Some(Hears::Fails) => return Err(TranscribeError::Failed("scripted".into())),
+            Some(Hears::Hangs) => {
+                while !abort.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(Duration::from_millis(5));
+                }
+                return Err(TranscribeError::Aborted);
+            }
+            Some(Hears::Nothing) | None => "",
+        };
+        Ok(Transcript {
+            text: text.into(),
+            language: "en".into(),
+            mean_logprob: -0.1,
+            refused: None,
+        })
+    }
+}
+
+/// What the model writes next.
+pub enum Writes {
+    Text(&'static [&'static str]),
+    Fails(ModelError),
+    BreaksOff(&'static [&'static str], ModelError),
+    Hangs,
+}
+
+/// Answers from a script, and remembers what it was asked.
+pub struct ScriptedModel {
+    script: Mutex<VecDeque<Writes>>,
+    asked: Arc<Mutex<Vec<Vec<Message>>>>,
+}
+
+impl ScriptedModel {
+    pub fn new(script: Vec<Writes>) -> (Arc<Self>, Arc<Mutex<Vec<Vec<Message>>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let script = Mutex::new(script.into());
+        (
+            Arc::new(Self {
+                script,
+                asked: Arc::clone(&asked),
+            }),
+            asked,
+        )
+    }
+}
+
+impl LanguageModel for ScriptedModel {
+    fn reply(&self, messages: Vec<Message>) -> TextStream {
+        self.asked.lock().unwrap().push(messages);
+        let pieces = |text: &[&str]| text.iter().map(|t| Ok((*t).to_owned())).collect::<Vec<_>>();
+        match self.script.lock().unwrap().pop_front() {
+            Some(Writes::Text(text)) => futures_util::stream::iter(pieces(text)).boxed(),
+            Some(Writes::Fails(error)) => futures_util::stream::iter([Err(error)]).boxed(),
+            Some(Writes::BreaksOff(text, error)) => {
+                let mut pieces = pieces(text);
+                pieces.push(Err(error));
+                futures_util::stream::iter(pieces).boxed()
+            }
+            Some(Writes::Hangs) => futures_util::stream::pending().boxed(),
+            None => futures_util::stream::empty().boxed(),
+        }
+    }
+
+    fn name(&self) -> String {
+        "scripted".into()
+    }
+}
+
+/// 20 ms of tone a clause; fails for a clause that contains `unspeakable`.
+pub struct ScriptedVoice(pub Arc<Mutex<Vec<String>>>);
+
+impl Voice for ScriptedVoice {
+    fn say(&mut self, text: &str) -> Result<Speech, VoiceError> {
+        if text.contains("unspeakable") {
+            return Err(VoiceError::Failed("scripted".into()));
+        }
+        self.0.lock().unwrap().push(text.to_owned());
+        Ok(Speech {
+            samples: vec![0.1; 441],
+            rate: 22_050,
+        })
+    }
+
+    fn name(&self) -> String {
+        "scripted".into()
+    }
+}
+
+/// Takes everything at once and counts it as played; gone after `lost_after` samples.
+#[derive(Default)]
+pub struct ScriptedSpeaker {
+    pub written: u64,
+    pub lost_after: Option<u64>,
+}
+
+impl Speaker for ScriptedSpeaker {
+    fn rate(&self) -> u32 {
+        22_050
+    }
+
+    fn write(&mut self, samples: &[f32]) -> Result<usize, SpeakerError> {
+        if self.lost_after.is_some_and(|limit| self.written >= limit) {
+            return Err(SpeakerError::Lost("scripted".into()));
+        }
+        self.written += samples.len() as u64;
+        Ok(samples.len())
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn played(&self) -> u64 {
+        self.written
+    }
+
+    fn flush(&mut self) {}
+}
+
+/// A microphone that is unplugged at once.
+pub struct LostMicrophone;
+
+impl Microphone for LostMicrophone {
+    fn read(&mut self, _: &mut Vec<f32>, _: Duration) -> Result<(), MicrophoneError> {
+        Err(MicrophoneError::Lost("scripted".into()))
+    }
+}
