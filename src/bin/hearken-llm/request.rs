@@ -13,6 +13,9 @@ const MAX_STOP_BYTES: usize = 256;
 /// A reply without `max_tokens` is cut here: a spoken reply that long is a model gone astray.
 const DEFAULT_MAX_TOKENS: u32 = 512;
 
+/// Enough to end most loops of small models, and too little to change a fact (1.1 turned 16 km into 6.28).
+const REPEAT_PENALTY: f32 = 1.05;
+
 /// A checked request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chat {
@@ -147,7 +150,13 @@ pub(crate) fn parse(body: &[u8]) -> Result<Chat, ApiError> {
         top_p: within("top_p", body.top_p, 0.95, 0.0, 1.0)?,
         min_p: within("min_p", body.min_p, 0.05, 0.0, 1.0)?,
         top_k: body.top_k.unwrap_or(40).clamp(0, 1_000_000),
-        repeat_penalty: within("repeat_penalty", body.repeat_penalty, 1.0, 0.1, 10.0)?,
+        repeat_penalty: within(
+            "repeat_penalty",
+            body.repeat_penalty,
+            REPEAT_PENALTY,
+            0.1,
+            10.0,
+        )?,
         frequency_penalty: within("frequency_penalty", body.frequency_penalty, 0.0, -2.0, 2.0)?,
         presence_penalty: within("presence_penalty", body.presence_penalty, 0.0, -2.0, 2.0)?,
         // llama.cpp takes 32 bits; a negative seed means "any" there and here.
