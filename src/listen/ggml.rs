@@ -132,7 +132,7 @@ impl Walk {
                 .ok_or_else(damaged)?;
         }
         let (block, bytes) = block(kind).ok_or_else(damaged)?;
-        if elements % block != 0 {
+        if !elements.is_multiple_of(block) {
             return Err(damaged());
         }
         self.skip(name.into())?;

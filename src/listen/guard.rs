@@ -43,7 +43,7 @@ pub(super) fn judge(written: &str, evidence: Evidence, floor: f32) -> Result<Str
 /// From this probability that nothing was said, half the usual doubt is enough to refuse (openai's value).
 const NO_SPEECH: f32 = 0.6;
 /// A stock phrase must be this sure …
-const STOCK_FLOOR: f32 = -0.5;
+const STOCK_FLOOR: f32 = -0.8;
 /// … and this likely to be speech at all.
 const STOCK_NO_SPEECH: f32 = 0.3;
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn doubt_refuses_and_stock_phrases_need_less_of_it() {
         let unsure = Evidence {
-            mean_logprob: -0.7,
+            mean_logprob: -0.9,
             no_speech: 0.01,
         };
         assert_eq!(judge("Thank you.", unsure, -1.0), Err(Refused::Unsure));
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(judge("Turn left.", unsure, -0.5), Err(Refused::Unsure));
         assert!(judge("Thank you.", SURE, -1.0).is_ok());
         let silent = Evidence {
-            mean_logprob: -0.7,
+            mean_logprob: -0.9,
             no_speech: 0.9,
         };
         assert_eq!(judge("Turn left.", silent, -1.0), Err(Refused::Unsure));

@@ -87,7 +87,24 @@ pub struct Whisper {
 struct Written {
     text: String,
     evidence: Evidence,
+    /// Tokens of text.
+    tokens: u32,
     looped: bool,
+    /// Samples up to the last timestamp, when there is one.
+    end: Option<usize>,
+}
+
+impl Written {
+    /// Appends what was written for the rest of the samples.
+    fn append(&mut self, rest: Written) {
+        let (a, b) = (f64::from(self.tokens), f64::from(rest.tokens));
+        let sum =
+            f64::from(self.evidence.mean_logprob) * a + f64::from(rest.evidence.mean_logprob) * b;
+        self.evidence.mean_logprob = (sum / (a + b).max(1.0)) as f32;
+        self.evidence.no_speech = self.evidence.no_speech.min(rest.evidence.no_speech);
+        self.tokens += rest.tokens;
+        self.text.push_str(&rest.text);
+    }
 }
 
 impl Whisper {
@@ -197,7 +214,7 @@ impl Whisper {
         }
         let mut text = String::new();
         let (mut sum, mut tokens) = (0.0, 0u32);
-        let mut no_speech = 0.0f32;
+        let (mut no_speech, mut end) = (0.0f32, None);
         for segment in self.state.as_iter() {
             text.push_str(&segment.to_str_lossy().map_err(failed)?);
             no_speech = no_speech.max(segment.no_speech_probability());
@@ -206,6 +223,8 @@ impl Whisper {
                 if token.id < self.end_of_text {
                     sum += token.plog;
                     tokens += 1;
+                } else if token.id > self.first_timestamp {
+                    end = usize::try_from(token.id - self.first_timestamp).ok();
                 }
             }
         }
@@ -219,7 +238,9 @@ impl Whisper {
                 },
                 no_speech,
             },
+            tokens,
             looped: watch.looped,
+            end: end.map(|steps| steps * STEP),
         })
     }
 }
@@ -251,6 +272,19 @@ impl Transcriber for Whisper {
             // Once in a while the cut is what makes it loop: look at everything.
             written = self.write(&padded, language, FULL_CONTEXT, abort)?;
         }
+        let (mut rest, mut end) = (&padded[..], written.end);
+        while let Some(unheard) = end.and_then(|end| unheard(rest, end)) {
+            // whisper stopped before the end, in the middle of a sentence: on from there, as it means to.
+            let context = cut_context(unheard.len(), self.settings.least_context);
+            let next = self.write(unheard, language, context, abort)?;
+            (rest, end) = (unheard, next.end);
+            if next.looped
+                || guard::judge(&next.text, next.evidence, self.settings.logprob_floor).is_err()
+            {
+                break;
+            }
+            written.append(next);
+        }
         let judged = match written.looped {
             true => Err(Refused::Repetition),
             false => guard::judge(&written.text, written.evidence, self.settings.logprob_floor),
@@ -277,6 +311,20 @@ fn cut_context(samples: usize, least: usize) -> usize {
         .min(FULL_CONTEXT)
 }
 
+/// What is left of `samples` from `end` on, when somebody speaks there: at least a second, of which half is not much
+/// fainter than the rest.
+fn unheard(samples: &[f32], end: usize) -> Option<&[f32]> {
+    let rest = samples.get(end..).filter(|_| end > 0)?;
+    let audible = (loudest(samples) * 0.1).max(FAINTEST);
+    let window = EAR_RATE as usize * 30 / 1000;
+    let loud = rest
+        .chunks(window)
+        .filter(|part| loudest(part) > audible)
+        .count()
+        * window;
+    (rest.len() >= EAR_RATE as usize && loud >= EAR_RATE as usize / 2).then_some(rest)
+}
+
 /// Greedy, one pass, no second tries at a higher temperature: those cost seconds and invent words.
 fn params<'a, 'b>(
     settings: &WhisperSettings,
@@ -291,7 +339,8 @@ fn params<'a, 'b>(
     params.set_temperature_inc(0.0);
     params.set_no_context(true);
     params.set_no_timestamps(false);
-    // The window holds the whole utterance: a second one would begin in the silence after it.
+    // The window holds the whole utterance: a second one would begin in the silence after it. When there is more than
+    // silence left, `transcribe` goes on there itself.
     params.set_single_segment(true);
     // What is refused is decided in `guard`.
     params.set_no_speech_thold(1.0);
@@ -386,5 +435,32 @@ unsafe extern "C" fn stop_loops(
         .and_then(|i| logits.get_mut(i))
     {
         *end = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_the_utterance_and_a_margin_between_the_bounds() {
+        assert_eq!(cut_context(16_000, MIN_CONTEXT), MIN_CONTEXT);
+        assert_eq!(cut_context(10 * 16_000, MIN_CONTEXT), 568);
+        assert_eq!(cut_context(40 * 16_000, MIN_CONTEXT), FULL_CONTEXT);
+        assert_eq!(cut_context(16_000, FULL_CONTEXT), FULL_CONTEXT);
+    }
+
+    #[test]
+    fn only_speech_that_is_left_over_is_unheard() {
+        let tone = |seconds: usize| vec![0.3; seconds * 16_000];
+        let ending = |rest: Vec<f32>| [tone(2), rest].concat();
+        assert!(unheard(&ending(vec![0.001; 48_000]), 32_000).is_none());
+        assert!(unheard(&ending(vec![0.3; 4_000]), 32_000).is_none());
+        assert_eq!(
+            unheard(&ending(tone(2)), 32_000).map(<[f32]>::len),
+            Some(32_000)
+        );
+        assert!(unheard(&tone(2), 0).is_none());
+        assert!(unheard(&tone(2), 99_000).is_none());
     }
 }

@@ -1,0 +1,38 @@
+//! `hearken bench`: measures this machine, one part at a time.
+
+mod busy;
+mod stt;
+mod voice;
+mod words;
+
+use hearken::config::Config;
+
+/// Arguments of `hearken bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(clap::Subcommand)]
+enum Part {
+    /// Speech-to-text: word error rate and time, context cut and full, machine quiet and busy
+    Stt(stt::Args),
+    /// The voice: time to the first sample, real-time factor, on one and two threads
+    Voice(voice::Args),
+    /// Keeps a core busy, for the measurements above
+    #[command(hide = true)]
+    Burn(busy::Args),
+}
+
+/// Runs the command.
+pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
+    match args.part {
+        Part::Stt(args) => stt::run(args, config),
+        Part::Voice(args) => voice::run(args, config),
+        Part::Burn(args) => {
+            busy::burn(&args);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Word error rate. Pure.
+//!
+//! Words are compared in lower case, without punctuation, hyphens being spaces; `mr` is `mister`. Numbers are compared
+//! digit by digit however they are written: "ten" and "10" are both `1 0`, "two nine" and "29" both `2 9`.
+
+/// The words of `text` as they are compared.
+pub fn normalized(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut tens = None;
+    let separator = |c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '–' | '—' | '/');
+    for word in text.to_lowercase().split(separator) {
+        let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
+        if word.is_empty() {
+            continue;
+        }
+        if let Some(unit) = number(&word).filter(|n| (1..10).contains(n))
+            && let Some(ten) = tens.take()
+        {
+            // "thirty three": the zero that "thirty" left behind becomes the three.
+            words.pop();
+            words.extend(digits(ten + unit).into_iter().skip(1));
+            continue;
+        }
+        tens = number(&word).filter(|n| (20..100).contains(n) && n % 10 == 0);
+        match (number(&word), word.as_str()) {
+            (Some(n), _) => words.extend(digits(n)),
+            (None, "mr") => words.push("mister".into()),
+            (None, "mrs") => words.push("missis".into()),
+            (None, _) if word.bytes().all(|b| b.is_ascii_digit()) => {
+                words.extend(word.chars().map(String::from));
+            }
+            _ => words.push(word),
+        }
+    }
+    words
+}
+
+fn digits(n: u32) -> Vec<String> {
+    n.to_string().chars().map(String::from).collect()
+}
+
+fn number(word: &str) -> Option<u32> {
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = [
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
+    let find = |names: &[&str]| names.iter().position(|&n| n == word);
+    let small = find(&SMALL).and_then(|n| u32::try_from(n).ok());
+    let tens = find(&TENS).and_then(|n| u32::try_from(n).ok());
+    small.or(tens.map(|n| (n + 2) * 10))
+}
+
+/// How many words must be changed, added or left out to make `heard` of `said` (Levenshtein).
+pub fn errors(said: &[String], heard: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (i, said) in said.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, heard) in heard.iter().enumerate() {
+            let changed = diagonal + usize::from(said != heard);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[heard.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(said: &str, heard: &str) -> usize {
+        errors(&normalized(said), &normalized(heard))
+    }
+
+    #[test]
+    fn spelling_is_no_error() {
+        assert_eq!(between("go forward ten meters", "Go forward 10 meters."), 0);
+        assert_eq!(between("and mister john", "And Mr. John"), 0);
+        assert_eq!(between("ill disposed", "ill-disposed"), 0);
+        assert_eq!(between("two nine three four zero", "29340."), 0);
+        assert_eq!(between("thirty three four", "33-4"), 0);
+        assert_eq!(between("twenty twenty five", "20 25"), 0);
+    }
+
+    #[test]
+    fn each_word_changed_added_or_left_out_is_one() {
+        assert_eq!(between("seven of clubs", "eleven of clubs"), 2);
+        assert_eq!(between("queen of clubs", "queen of clothes"), 1);
+        assert_eq!(between("queen of clubs", "the queen of clubs"), 1);
+        assert_eq!(between("queen of clubs", "queen clubs"), 1);
+        assert_eq!(between("queen of clubs", ""), 3);
+        assert_eq!(between("", "you"), 1);
+    }
+}
