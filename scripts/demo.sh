@@ -14,9 +14,8 @@ rm -f "$out"/reply.wav "$out"/events.jsonl "$out"/run.log
 "$hearken" weights pull
 
 room=$(mktemp -d)
-daemon='' recorder=''
+daemon=''
 finish() {
-  [ -z "$recorder" ] || kill "$recorder" 2>/dev/null || true
   [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
   [ -z "$daemon" ] || wait "$daemon" 2>/dev/null || true
   stop_sound_server
@@ -24,9 +23,6 @@ finish() {
 }
 trap finish EXIT
 
-# The weights lie below the real home; the sound server's clients get another.
-HEARKEN_DATA_DIR=$(dirname "$("$hearken" weights path)")
-export HEARKEN_DATA_DIR
 start_sound_server "$room"
 
 "$hearken" run --json >"$out/events.jsonl" 2>"$out/run.log" &
@@ -49,14 +45,13 @@ wait_for() {
   exit 1
 }
 
-wait_for listening 60
-parecord --device=speaker.monitor --file-format=wav --rate=48000 --channels=1 "$out/reply.wav" &
-recorder=$!
+wait_for ready 60
+record_speaker "$out/reply.wav"
 echo "playing $question into the virtual microphone"
-paplay --device=room "$question"
+play_into_room "$question"
 wait_for turn_finished 120
 sleep 0.5 # What the daemon handed over last is still in the sound server's buffers.
-kill "$recorder"; wait "$recorder" 2>/dev/null || true; recorder=''
+stop_recording
 kill "$daemon"; wait "$daemon"; daemon=''
 
 python3 scripts/demo_report.py "$out/events.jsonl" "$out/expected.txt"

@@ -11,7 +11,7 @@ if len(turns) != 1 or turns[0]["failure"] or not turns[0]["reply"].strip():
 turn = turns[0]
 print(f"heard:    {turn['transcript']}")
 print(f"answered: {turn['reply']}")
-for stage, ms in turn["stages_ms"].items():
+for stage, ms in sorted(turn["stages_ms"].items(), key=lambda pair: pair[1]):
     print(f"  {stage.replace('_', ' '):13} {ms:8.0f} ms after the end of speech")
 with open(expected, "w", encoding="utf-8") as file:
     file.write(turn["reply"])

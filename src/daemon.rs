@@ -89,7 +89,7 @@ impl Mind {
     pub async fn open(config: &Config, store: &Store) -> Result<Self, StartError> {
         let embedded = match (config.reply.backend, config.reply.fallback) {
             (Backend::Embedded, _) | (Backend::Server, Fallback::Embedded) => {
-                let model = store.locate(&config.reply.model, Role::Llm)?;
+                let (_, model) = store.language_model(&config.reply.model)?;
                 Some(Arc::new(Embedded::start(EmbeddedSettings::from_config(
                     config, model,
                 )?)?))
@@ -168,7 +168,7 @@ pub fn open_transcriber(config: &Config, store: &Store) -> Result<Whisper, Start
 }
 
 /// Tokens of the context that the conversation may fill: the reply needs the rest.
-fn budget(reply: &Reply) -> usize {
+pub fn budget(reply: &Reply) -> usize {
     let context = reply.context_tokens as usize;
     context
         .saturating_sub(reply.max_tokens as usize)

@@ -12,7 +12,9 @@ const BACKLOG: usize = 256;
 /// Something that happened. Words are in it, so an observer that writes events down writes down what was said.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The microphone is open and everything is ready.
+    /// The devices and models are open; hearken listens from now on.
+    Ready,
+    /// A turn is over, and hearken listens again.
     Listening,
     /// Somebody began to speak.
     SpeechStarted,

@@ -106,9 +106,13 @@ impl Conversation {
         .await
     }
 
+    /// One turn, up to the moment when the next may begin.
     async fn say(&mut self) -> TurnReport {
         self.feed.play(speech(600));
-        self.turn().await
+        let report = self.turn().await;
+        self.until(|e| matches!(e, Event::Listening).then_some(()))
+            .await;
+        report
     }
 
     async fn end(self) -> Result<(), Ending> {
@@ -360,7 +364,7 @@ async fn who_goes_on_speaking_before_the_reply_is_answered_once() {
 async fn it_stops_at_any_moment() {
     type Moment = fn(&Event) -> Option<()>;
     let moments: [(&str, Moment); 5] = [
-        ("listening", |e| matches!(e, Event::Listening).then_some(())),
+        ("listening", |e| matches!(e, Event::Ready).then_some(())),
         ("speech", |e| {
             matches!(e, Event::SpeechStarted).then_some(())
         }),

@@ -186,7 +186,8 @@ fn a_wrong_name_is_answered_with_the_nearest() {
     );
 }
 
-fn a_dead_server_is_noticed(server: &mut SoundServer) {
+/// Opens both devices, has them work, has `fail` happen to the server, and waits until both say that they are gone.
+fn both_are_lost(server: &mut SoundServer, fail: impl FnOnce(&mut SoundServer)) {
     let mut microphone = open_microphone("default").unwrap();
     let mut speaker = open_speaker("default").unwrap();
     let deadline = Deadline::new("warming up");
@@ -196,7 +197,7 @@ fn a_dead_server_is_noticed(server: &mut SoundServer) {
         speaker.write(&[0.1; 480]).unwrap();
         deadline.check();
     }
-    server.kill();
+    fail(server);
     let deadline = Deadline::new("noticing the loss");
     let lost = loop {
         match microphone.read(&mut heard, PATIENCE) {
@@ -220,12 +221,45 @@ fn a_dead_server_is_noticed(server: &mut SoundServer) {
         "closing took {:?}",
         closing.elapsed()
     );
+}
+
+fn devices_that_disappear_are_noticed(server: &mut SoundServer) {
+    both_are_lost(server, |server| server.unplug());
+    server.restart();
+}
+
+fn a_dead_server_is_noticed(server: &mut SoundServer) {
+    both_are_lost(server, SoundServer::kill);
     match open_microphone("default").map(|_| ()) {
         Err(MicrophoneError::NotFound { advice, .. }) => {
             assert!(advice.contains("sound server"), "{advice}")
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn a_hung_server_hangs_nobody(server: &mut SoundServer) {
+    let mut microphone = open_microphone("default").unwrap();
+    let mut heard = Vec::new();
+    let deadline = Deadline::new("warming up again");
+    while heard.is_empty() {
+        microphone.read(&mut heard, PATIENCE).unwrap();
+        deadline.check();
+    }
+    server.freeze();
+    let deadline = Deadline::new("noticing that nothing comes");
+    while microphone.read(&mut heard, PATIENCE).is_ok() {
+        deadline.check();
+    }
+    let deadline = Deadline::new("closing and opening");
+    drop(microphone);
+    match open_microphone("default").map(|_| ()) {
+        Err(MicrophoneError::Busy { reason, .. }) => {
+            assert!(reason.contains("has not answered"), "{reason}")
+        }
+        other => panic!("{other:?}"),
+    }
+    deadline.check();
 }
 
 fn a_server_that_came_back_is_used_again(server: &mut SoundServer) {
@@ -250,6 +284,8 @@ fn sound_goes_in_and_out_and_may_break_off() {
     the_loudspeaker_plays_a_tone_without_gaps(&server);
     flushing_discards(&server);
     a_wrong_name_is_answered_with_the_nearest();
+    devices_that_disappear_are_noticed(&mut server);
     a_dead_server_is_noticed(&mut server);
     a_server_that_came_back_is_used_again(&mut server);
+    a_hung_server_hangs_nobody(&mut server);
 }

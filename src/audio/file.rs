@@ -22,8 +22,8 @@ pub enum Pace {
     AsFast,
 }
 
-/// Silence after a recording with [`Pace::AsFast`], unless set otherwise: longer than any sensible hangover, so that
-/// the utterance ends.
+/// Silence after a recording, unless set otherwise: longer than any sensible hangover, so that the utterance ends.
+/// With [`Pace::RealTime`] another recording may cut it short, and the end of all may not.
 pub const TAIL: Duration = Duration::from_secs(2);
 
 /// At most so much comes from one [`Microphone::read`]: 32 ms, like a device.
@@ -62,7 +62,7 @@ pub struct FileMicrophone {
     receiver: Receiver<Fed>,
     current: VecDeque<f32>,
     tail: Duration,
-    /// Samples of silence that still follow the last recording (as fast as possible only).
+    /// Samples of silence that still follow the last recording.
     tail_left: usize,
     /// Set at the first read, so that nothing is heard before somebody listens.
     started: Option<Instant>,
@@ -139,6 +139,7 @@ impl FileMicrophone {
         if self.due(started) == 0 {
             std::thread::sleep(TICK.min(patience));
         }
+        let before = out.len();
         let mut due = self.due(started);
         while due > 0 {
             while self.current.is_empty() && !self.over {
@@ -149,11 +150,22 @@ impl FileMicrophone {
                 }
             }
             if self.current.is_empty() {
-                if self.over {
-                    return Err(MicrophoneError::Ended);
+                // The silence after the last recording is heard before the end, so that the utterance ends.
+                let silence = if self.over {
+                    due.min(self.tail_left)
+                } else {
+                    due
+                };
+                if silence == 0 {
+                    return if out.len() > before {
+                        Ok(())
+                    } else {
+                        Err(MicrophoneError::Ended)
+                    };
                 }
-                out.resize(out.len() + due, 0.0);
-                self.given += due as u64;
+                out.resize(out.len() + silence, 0.0);
+                self.tail_left = self.tail_left.saturating_sub(silence);
+                self.given += silence as u64;
                 return Ok(());
             }
             let sound = due.min(self.current.len());
@@ -394,6 +406,26 @@ mod tests {
             );
         }
         assert!(heard[..800].iter().all(|s| *s == 0.5));
+        assert!(heard[800..].iter().all(|s| *s == 0.0));
+    }
+
+    #[test]
+    fn in_real_time_silence_comes_before_the_end() {
+        let (mut microphone, feed) = FileMicrophone::new(Pace::RealTime);
+        microphone.set_tail(Duration::from_millis(50));
+        feed.play(vec![0.5; 400]);
+        feed.play(vec![0.25; 400]);
+        feed.end();
+        let mut heard = Vec::new();
+        let ended = loop {
+            if let Err(error) = microphone.read(&mut heard, PATIENCE) {
+                break error;
+            }
+        };
+        assert!(matches!(ended, MicrophoneError::Ended));
+        assert_eq!(heard.len(), 400 + 400 + 800);
+        assert!(heard[..400].iter().all(|s| *s == 0.5));
+        assert!(heard[400..800].iter().all(|s| *s == 0.25));
         assert!(heard[800..].iter().all(|s| *s == 0.0));
     }
 

@@ -30,8 +30,9 @@ use super::{EAR_RATE, Microphone, MicrophoneError, Speaker, SpeakerError};
 
 /// What is asked of a microphone at a time: short against the endpoint's hangover, long enough for a busy machine.
 const MICROPHONE_PERIOD: Duration = Duration::from_millis(20);
-/// What is asked of a loudspeaker at a time. Two of them lie between the ring and the air.
-const SPEAKER_PERIOD: Duration = Duration::from_millis(30);
+/// What is asked of a loudspeaker at a time. Two of them lie between the ring and the air; with 30 ms, a machine whose
+/// cores are all busy with models left gaps.
+const SPEAKER_PERIOD: Duration = Duration::from_millis(40);
 /// So much is kept for an ear that is late.
 const MICROPHONE_RING: Duration = Duration::from_secs(10);
 /// So much the player writes ahead.

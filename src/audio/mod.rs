@@ -1,6 +1,6 @@
 //! Air to samples and back. The only folder that knows devices.
 //!
-//! Two backends implement the traits below: [`hardware`] (cpal in, rodio out; the default) and [`file`] (WAV in
+//! Two backends implement the traits below: [`hardware`] (cpal in, rodio out; the default) and [`mod@file`] (WAV in
 //! and out). Everything beyond this folder is mono `f32` in -1.0..=1.0: [`EAR_RATE`] for what is heard, the
 //! speaker's own rate for what is played.
 

@@ -129,13 +129,27 @@ async fn ask(
         let longest = Duration::from_secs_f64(samples.len() as f64 / f64::from(EAR_RATE)) + QUIET;
         feed.play(samples);
         match turn(&mut events, longest, &stop).await {
-            Some(report) => turns.push(report),
+            Some(report) => {
+                turns.push(report);
+                // What is played before that is not heard.
+                listening(&mut events).await;
+            }
             None if stop.is_cancelled() => break,
             None => eprintln!("hearken: no words were heard in {name}"),
         }
     }
     feed.end();
     turns
+}
+
+/// Waits until the microphone is heard again, or everything has ended.
+async fn listening(events: &mut Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event::Listening) | Err(RecvError::Closed) => return,
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+        }
+    }
 }
 
 /// The next finished turn; `None` when nothing happens for `longest` while no turn is alive, or everything stops.

@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
             Command::Converse(args) => converse::run(&args, &config),
             Command::Transcribe(args) => transcribe::run(args, &config),
             Command::Say(args) => say::run(args, &config),
-            Command::Chat(args) => chat::run(args, &config),
+            Command::Chat(args) => chat::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(&args, &config),
             Command::Config(args) => config::run(args, &config, cli.config.as_deref()),

@@ -92,7 +92,7 @@ fn as_line(event: &Event, colour: bool) -> Option<String> {
         ("", "", "")
     };
     match event {
-        Event::Listening => Some(format!("{dim}listening; speak, or end with Ctrl-C{plain}")),
+        Event::Ready => Some(format!("{dim}listening; speak, or end with Ctrl-C{plain}")),
         Event::TurnFinished(TurnReport {
             transcript,
             reply,
@@ -107,7 +107,8 @@ fn as_line(event: &Event, colour: bool) -> Option<String> {
             ))
         }
         Event::Failed { what } => Some(format!("{dim}failed: {what}{plain}")),
-        Event::SpeechStarted
+        Event::Listening
+        | Event::SpeechStarted
         | Event::TurnStarted { .. }
         | Event::Transcribed { .. }
         | Event::NothingSaid { .. }
@@ -121,6 +122,7 @@ fn as_line(event: &Event, colour: bool) -> Option<String> {
 fn as_json(event: &Event) -> Option<String> {
     use serde_json::json;
     let value = match event {
+        Event::Ready => json!({"event": "ready"}),
         Event::Listening => json!({"event": "listening"}),
         Event::SpeechStarted => json!({"event": "speech_started"}),
         Event::TurnStarted { turn } => json!({"event": "turn_started", "turn": turn}),

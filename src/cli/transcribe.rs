@@ -17,6 +17,8 @@ use hearken::weights::{Role, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::bench::words;
+
 /// Without the detector a recording is cut blindly, after so many samples: 28 s.
 const BLIND: usize = 28 * EAR_RATE as usize;
 
@@ -38,6 +40,19 @@ pub struct Args {
     /// Give whisper all of it, in pieces of 28 s, instead of the stretches in which somebody speaks
     #[arg(long)]
     no_vad: bool,
+
+    /// The words that are said, to count errors against; fails when there are more than --max-wer
+    #[arg(long, value_name = "TEXT")]
+    expect: Option<String>,
+
+    /// With --expect: the highest word error rate that passes, in percent
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 20.0,
+        requires = "expect"
+    )]
+    max_wer: f64,
 }
 
 /// Runs the command: a file that cannot be read is reported, the others are transcribed all the same.
@@ -51,7 +66,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         false => Some(detector_path(&config)?),
     };
     let mut whisper = whisper(&config, |_| {})?;
-    let (mut reports, mut first_error) = (Vec::new(), None);
+    let (mut reports, mut heard, mut first_error) = (Vec::new(), Vec::new(), None);
     for path in &args.files {
         match transcribe(path, &mut whisper, detector.as_deref(), &config) {
             Ok(report) => {
@@ -59,6 +74,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
                     print(path, &report, args.files.len() > 1);
                 }
                 reports.push(report.json(path));
+                heard.push(report.text());
             }
             Err(error) => {
                 reports.push(
@@ -74,7 +90,26 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     if args.json {
         println!("{:#}", json!({ "files": reports }));
     }
-    first_error.map_or(Ok(()), Err)
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    match &args.expect {
+        Some(expected) => compare(expected, &heard.join(" "), args.max_wer),
+        None => Ok(()),
+    }
+}
+
+/// Counts the errors in `heard` against `expected`; an error when they are too many.
+fn compare(expected: &str, heard: &str, most: f64) -> anyhow::Result<()> {
+    let said = words::normalized(expected);
+    anyhow::ensure!(!said.is_empty(), "--expect holds no words");
+    let wer = 100.0 * words::errors(&said, &words::normalized(heard)) as f64 / said.len() as f64;
+    anyhow::ensure!(
+        wer <= most,
+        "{wer:.0} % of the expected words are wrong or missing, and {most:.0} % would pass"
+    );
+    eprintln!("word error rate {wer:.0} % (at most {most:.0} % passes)");
+    Ok(())
 }
 
 /// The configured whisper model, opened; `change` may adjust its settings.

@@ -38,8 +38,11 @@ enum Command {
         all: bool,
     },
     /// Fetch weights; without a name, those that the configuration needs
+    ///
+    /// What is here already is not fetched again: with names the bytes are compared with the digest, without names
+    /// only the length.
     Pull {
-        /// Names of `hearken weights list`; files that are here already are read and checked
+        /// Names of `hearken weights list`
         names: Vec<String>,
     },
     /// Read the files and compare their digests; without a name, those that are here
@@ -121,7 +124,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Command::List { json, all } => list(&store, json, all)?,
         Command::Pull { names } if names.is_empty() => {
             let names = weights::starter(config, Machine::measure(&store.dir()));
-            // The daemon's start-up and `make demo` come this way: their length is enough.
+            // The quick way, for a start-up script: their length is enough.
             let check = Check::Size;
             pull(&store, &names, Options { check, ..options })?;
         }
@@ -268,6 +271,9 @@ fn verify(store: &Store, names: &[String], json: bool) -> anyhow::Result<()> {
     }
     for name in names {
         entries.push(catalogue.get(name)?);
+    }
+    if entries.is_empty() && !json {
+        println!("no weights are here yet; run `hearken weights pull`");
     }
     let bars = Bars::quiet();
     let (mut rows, mut first) = (Vec::new(), None);

@@ -144,7 +144,7 @@ impl Conductor {
         mut notes: mpsc::Receiver<Note>,
         shutdown: CancellationToken,
     ) -> Result<(), Ending> {
-        self.bus.emit(Event::Listening);
+        self.bus.emit(Event::Ready);
         loop {
             let watchdog = tokio::time::sleep(self.manners.patience);
             let alive = self.state.turn();
@@ -326,9 +326,14 @@ impl Conductor {
         if state != self.state {
             debug!(?input, from = ?self.state, to = ?state, "turn");
         }
+        let turn_over =
+            state == State::Idle && !matches!(self.state, State::Idle | State::Listening);
         self.state = state;
         for action in actions {
             self.act(action);
+        }
+        if turn_over {
+            self.bus.emit(Event::Listening);
         }
     }
 

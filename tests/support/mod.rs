@@ -1,5 +1,7 @@
-//! What the integration tests share: a sound server of their own, and tones to recognise.
+//! What the integration tests share: a sound server of their own, tones to recognise, and an HTTP server that does what
+//! a script says.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod http_server;
 pub mod sound_server;
 pub mod tone;

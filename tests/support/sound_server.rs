@@ -27,6 +27,8 @@ impl SoundServer {
             "pcm.!default { type pulse }\nctl.!default { type pulse }\n",
         )
         .unwrap();
+        // Nobody is asked for it, but the library complains without one.
+        std::fs::write(dir.path().join("cookie"), [0; 256]).unwrap();
         let server = spawn(dir.path());
         let started = Self { dir, server };
         started.wait();
@@ -42,6 +44,7 @@ impl SoundServer {
             ("XDG_RUNTIME_DIR", dir.into()),
             ("PULSE_RUNTIME_PATH", dir.into()),
             ("PULSE_SERVER", socket),
+            ("PULSE_COOKIE", dir.join("cookie").into()),
             ("ALSA_CONFIG_PATH", dir.join("alsa.conf").into()),
         ]
     }
@@ -69,7 +72,6 @@ impl SoundServer {
     pub fn start_playing(&self, wav: &Path) -> Child {
         self.command("paplay")
             .arg("--device=room")
-            .arg("--latency-msec=50")
             .arg(wav)
             .spawn()
             .expect("paplay (pulseaudio-utils) is needed")
@@ -108,6 +110,20 @@ impl SoundServer {
     pub fn kill(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
+    }
+
+    /// Loudspeaker and microphone disappear, and the server stays.
+    pub fn unplug(&self) {
+        let done = self
+            .command("pactl")
+            .args(["unload-module", "module-null-sink"])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
+    /// The server stays, and answers nobody any more.
+    pub fn freeze(&self) {
+        kill(Pid::from_raw(self.server.id() as i32), Signal::SIGSTOP).unwrap();
     }
 
     /// A server that died comes back at the same place.

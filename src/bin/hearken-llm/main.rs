@@ -56,7 +56,7 @@ struct Args {
     #[arg(long, value_name = "TOKENS", default_value_t = 4096,
           value_parser = clap::value_parser!(u32).range(256..=131_072))]
     context: u32,
-    /// Threads that compute; 0 chooses.
+    /// Threads that compute the prompt, half as many the reply; 0 chooses.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
     threads: u32,
     /// End when stdin ends: the parent holds the other end of the pipe.
@@ -87,8 +87,8 @@ fn main() {
     let listener = socket::bind(&place)
         .unwrap_or_else(|problem| end::exit(Exit::Failed, &problem.to_string()));
 
-    let threads = load::threads(args.threads);
-    let health = Arc::new(Health::new(&args.model, threads));
+    let threads = load::Threads::choose(args.threads);
+    let health = Arc::new(Health::new(&args.model, threads.prompt));
     // Full: the request is refused with 429.
     let (orders, queue) = mpsc::channel(QUEUE);
     let options = Options {

@@ -1,9 +1,9 @@
 //! How long ggml's threads spin before they sleep, which libgomp reads before `main`.
 //!
 //! Without a limit OpenMP's threads wait for each other by spinning for milliseconds; as soon as anything else wants
-//! the cores, the spinner holds the very core that the thread it waits for needs. Passive waiting alone costs a third
-//! of the speed on a quiet machine; a short spin costs nothing and does not collapse (table in the module's test of
-//! the project's notes: 2 threads, quiet and busy).
+//! the cores, the spinner holds the very core that the thread it waits for needs: Qwen2.5 0.5B on two busy cores wrote
+//! 0.6 to 1.5 tokens/s at a count of 200 000. Not spinning at all costs 40 % of the speed on a quiet machine (33 for
+//! 55 tokens/s). From 1 000 to 20 000 neither happens.
 
 use std::env;
 use std::io;

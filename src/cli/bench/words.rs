@@ -1,6 +1,6 @@
 //! Word error rate. Pure.
 //!
-//! Words are compared in lower case, without punctuation, hyphens being spaces; `mr` is `mister`. Numbers are compared
+//! Words are compared in lower case, without punctuation, hyphens being spaces, short forms written out; `mr` is `mister`. Numbers are compared
 //! digit by digit however they are written: "ten" and "10" are both `1 0`, "two nine" and "29" both `2 9`.
 
 /// The words of `text` as they are compared.
@@ -8,7 +8,8 @@ pub fn normalized(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut tens = None;
     let separator = |c: char| c.is_whitespace() || matches!(c, '-' | '‐' | '–' | '—' | '/');
-    for word in text.to_lowercase().split(separator) {
+    let text = written_out(&text.to_lowercase());
+    for word in text.split(separator) {
         let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
         if word.is_empty() {
             continue;
@@ -33,6 +34,25 @@ pub fn normalized(text: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// Short forms as the words that they stand for: what whisper writes for "France is" may be "France's". A possessive
+/// becomes an "is" on both sides of a comparison, which changes no count.
+fn written_out(text: &str) -> String {
+    const SHORT: [(&str, &str); 8] = [
+        ("won't", "will not"),
+        ("can't", "can not"),
+        ("n't", " not"),
+        ("'re", " are"),
+        ("'ll", " will"),
+        ("'ve", " have"),
+        ("'m", " am"),
+        ("'s", " is"),
+    ];
+    let text = text.replace('’', "'");
+    SHORT
+        .iter()
+        .fold(text, |text, (short, long)| text.replace(short, long))
 }
 
 fn digits(n: u32) -> Vec<String> {
@@ -92,6 +112,15 @@ mod tests {
 
     fn between(said: &str, heard: &str) -> usize {
         errors(&normalized(said), &normalized(heard))
+    }
+
+    #[test]
+    fn short_forms_are_no_error() {
+        assert_eq!(
+            normalized("It's Paris, isn't it?"),
+            normalized("it is Paris is not it")
+        );
+        assert_eq!(normalized("I’ll go"), normalized("i will go"));
     }
 
     #[test]

@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 use hearken::weights::Progress;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-const WITH_TOTAL: &str = "{msg:38!} [{bar:24}] {decimal_bytes:>9}/{decimal_total_bytes:9} {decimal_bytes_per_sec:>10} {eta:>4}";
-const WITHOUT_TOTAL: &str = "{msg:38!} {spinner} {decimal_bytes:>9} {decimal_bytes_per_sec:>10}";
+// At 80 columns the bar itself has seven.
+const WITH_TOTAL: &str = "{msg:35!} [{wide_bar}] {decimal_bytes:>9}/{decimal_total_bytes:9} \
+                          {decimal_bytes_per_sec:>11} {eta:>3}";
+const WITHOUT_TOTAL: &str = "{msg:35!} {spinner} {decimal_bytes:>9} {decimal_bytes_per_sec:>11}";
+/// Stages shorter than this leave no line behind on a terminal, in seconds.
+const WORTH_A_LINE: f64 = 0.5;
 
 /// Draws on the terminal, or writes lines.
 pub struct Bars {
@@ -71,7 +75,7 @@ impl Progress for Bars {
         let bar = self.bar(what, total);
         if bar.is_none() && self.lines {
             match total {
-                Some(total) => eprintln!("{what} ({} MB)", total.div_ceil(1_000_000)),
+                Some(total) => eprintln!("{what} ({})", size(total)),
                 None => eprintln!("{what}"),
             }
         }
@@ -112,10 +116,10 @@ impl Progress for Bars {
             };
             if let Some(bar) = stage.bar {
                 bar.finish_and_clear();
-            }
-            if self.lines {
                 let seconds = stage.begun.elapsed().as_secs_f64();
-                eprintln!("{}: {} in {seconds:.1} s", stage.what, size(stage.at));
+                if self.lines && seconds >= WORTH_A_LINE {
+                    eprintln!("{}: {} in {seconds:.1} s", stage.what, size(stage.at));
+                }
             }
         });
     }

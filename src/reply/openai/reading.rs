@@ -316,19 +316,20 @@ impl Reading {
         self.is_answer |= serde_json::from_str::<Value>(body).is_err_and(|e| e.is_eof());
     }
 
-    /// A complete answer, which may still have had nothing to say.
+    /// A complete answer. One in which the model had nothing to say is no failure, but one is that was kept from it.
     fn finish(&mut self, end: End) {
         let rest = self.thoughts.finish();
         self.speak(rest);
         if self.spoken == 0 {
-            self.nonsense(match end {
-                End::Stop => "an empty reply",
-                End::Length => {
-                    "no words before the limit of tokens; raise reply.max_tokens or switch its thinking off"
-                }
-                End::Filtered => "the server's filter let nothing through",
-                End::Tool => "a call of a tool, which it was not offered",
-            });
+            match end {
+                End::Stop if self.is_answer => {}
+                End::Stop => self.nonsense("an end without an answer before it"),
+                End::Length => self.nonsense(
+                    "no words before the limit of tokens; raise reply.max_tokens or switch its thinking off",
+                ),
+                End::Filtered => self.nonsense("the server's filter let nothing through"),
+                End::Tool => self.nonsense("a call of a tool, which it was not offered"),
+            }
         }
         self.is_over = true;
     }

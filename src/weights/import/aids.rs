@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zip::ZipArchive;
 
 use super::ImportError;
@@ -37,8 +37,9 @@ pub(super) fn tokens(path: &Path) -> Result<Vec<Vec<u8>>, ImportError> {
         let Some(word) = line.split_ascii_whitespace().next() else {
             continue;
         };
-        let bytes = STANDARD
-            .decode(word)
+        // The last multilingual token is empty, written as "=": padding is not looked at.
+        let bytes = STANDARD_NO_PAD
+            .decode(word.trim_end_matches('='))
             .map_err(|e| wrong(format!("line {} is no token: {e}", i + 1)))?;
         words.push(bytes);
     }
@@ -148,10 +149,10 @@ mod tests {
     #[test]
     fn a_line_that_is_no_token_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "IQ== 0\n\nYWI= 1\n").unwrap();
+        std::fs::write(file.path(), "IQ== 0\n\nYWI= 1\n= 2\n").unwrap();
         assert_eq!(
             tokens(file.path()).unwrap(),
-            [b"!".to_vec(), b"ab".to_vec()]
+            [b"!".to_vec(), b"ab".to_vec(), Vec::new()]
         );
         std::fs::write(file.path(), "IQ== 0\n%% 1\n").unwrap();
         let error = tokens(file.path()).unwrap_err().to_string();

@@ -173,18 +173,20 @@ impl Cutter<'_> {
         parts: u32,
         bias: bool,
     ) -> Result<(), ImportError> {
-        let rows = index * self.width..(index + 1) * self.width;
         let names = [("weight", true), ("bias", bias)];
         for (suffix, _) in names.into_iter().filter(|(_, wanted)| *wanted) {
             let source = format!("{from}/{suffix}");
             let variable = self.float(&source)?;
-            if variable.dims.first().copied() != self.width.checked_mul(parts) {
+            let expected = self.width.checked_mul(parts);
+            if expected.is_none() || variable.dims.first().copied() != expected {
                 return Err(self.checkpoint.wrong(format!(
                     "{source} does not have {parts} times {} rows",
                     self.width
                 )));
             }
-            let tensor = rows_of(format!("{to}.{suffix}"), variable, rows.clone());
+            // Within the rows just counted.
+            let rows = index * self.width..(index + 1) * self.width;
+            let tensor = rows_of(format!("{to}.{suffix}"), variable, rows);
             self.tensors.push(tensor);
         }
         Ok(())

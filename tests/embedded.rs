@@ -1,0 +1,168 @@
+//! The embedded language model as the daemon uses it: started, watched, stopped; with real weights (SmolLM2-135M).
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/llm.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hearken::reply::embedded::{Embedded, EmbeddedError, EmbeddedSettings};
+use hearken::reply::model::{LanguageModel, Message, ModelError, Role};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{BOUND, eventually, model, program};
+use tokio::time::timeout;
+
+/// Set in the process that [`nothing_is_left_when_the_parent_is_killed`] kills.
+const PARENT: &str = "HEARKEN_TEST_EMBEDDED_PARENT";
+
+fn settings(model: PathBuf) -> EmbeddedSettings {
+    EmbeddedSettings {
+        program: program(),
+        model,
+        context_tokens: 1024,
+        threads: 1,
+        socket_dir: None,
+        temperature: 0.0,
+        max_tokens: 12,
+        connect_timeout: Duration::from_secs(5),
+        first_token_timeout: BOUND,
+        next_token_timeout: BOUND,
+    }
+}
+
+fn hello() -> Vec<Message> {
+    vec![Message {
+        role: Role::User,
+        text: "What is the capital of France?".into(),
+    }]
+}
+
+async fn ask(model: &Embedded) -> Result<String, ModelError> {
+    let mut reply = model.reply(hello());
+    let mut text = String::new();
+    let read = async {
+        while let Some(piece) = reply.next().await {
+            text.push_str(&piece?);
+        }
+        Ok(text)
+    };
+    timeout(BOUND, read).await.unwrap()
+}
+
+/// Whether the process runs; one that has ended and that nobody has asked about yet does not.
+fn exists(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn a_reply_waits_while_the_model_loads_and_stop_leaves_nothing() {
+    let model = Embedded::start(settings(model())).unwrap();
+    // Asked at once: the model cannot be loaded yet.
+    let text = ask(&model).await.unwrap();
+    assert!(!text.trim().is_empty());
+    assert!(model.name().starts_with("embedded smollm2"));
+    let pid = model.pid().unwrap();
+    assert!(exists(pid));
+    model.stop().await;
+    assert!(!exists(pid));
+    assert!(matches!(
+        ask(&model).await,
+        Err(ModelError::Unreachable { .. })
+    ));
+    model.stop().await;
+}
+
+#[tokio::test]
+async fn prewarming_changes_no_answer() {
+    let model = Embedded::start(settings(model())).unwrap();
+    let cold = ask(&model).await.unwrap();
+    model.prewarm(hello()).await.unwrap();
+    assert_eq!(ask(&model).await.unwrap(), cold);
+}
+
+#[tokio::test]
+async fn it_is_started_again_after_it_was_killed() {
+    let model = Embedded::start(settings(model())).unwrap();
+    let before = ask(&model).await.unwrap();
+    let first = model.pid().unwrap();
+    kill(
+        Pid::from_raw(i32::try_from(first).unwrap()),
+        Signal::SIGKILL,
+    )
+    .unwrap();
+    // The next reply may meet the dead server, its absence or its successor: it comes all the same.
+    assert_eq!(ask(&model).await.unwrap(), before);
+    let second = model.pid().unwrap();
+    assert_ne!(first, second);
+    drop(model);
+    eventually("the server is gone", || async { !exists(second) }).await;
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_loaded_is_reported_and_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.gguf");
+    let good = std::fs::read(model()).unwrap();
+    std::fs::write(&damaged, &good[..good.len() / 2]).unwrap();
+    let model = Embedded::start(settings(damaged)).unwrap();
+    for _ in 0..2 {
+        let error = ask(&model).await.unwrap_err();
+        assert!(error.is_permanent());
+        let sentence = error.to_string();
+        assert!(sentence.contains("damaged.gguf"), "{sentence}");
+        assert!(sentence.contains("llama.cpp cannot load"), "{sentence}");
+    }
+    assert_eq!(model.pid(), None);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_at_once() {
+    let missing = Embedded::start(settings("/nonexistent/model.gguf".into()));
+    assert!(matches!(missing, Err(EmbeddedError::ModelMissing { .. })));
+    let mut without = settings(model());
+    without.program = "/nonexistent/hearken-llm".into();
+    let without = Embedded::start(without).unwrap();
+    let error = ask(&without).await.unwrap_err();
+    assert!(matches!(error, ModelError::CannotStart { .. }), "{error}");
+}
+
+/// Plays the daemon in [`nothing_is_left_when_the_parent_is_killed`]; does nothing otherwise.
+#[tokio::test]
+async fn parent_that_will_be_killed() {
+    if std::env::var_os(PARENT).is_none() {
+        return;
+    }
+    let model = Embedded::start(settings(model())).unwrap();
+    model.ready().await.unwrap();
+    println!("\nserver {}", model.pid().unwrap());
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_the_parent_is_killed() {
+    let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "parent_that_will_be_killed", "--nocapture"])
+        .env(PARENT, "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = BufReader::new(parent.stdout.take().unwrap());
+    let read = tokio::task::spawn_blocking(move || {
+        stdout
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("server ")?.parse::<u32>().ok())
+    });
+    let server = timeout(BOUND, read).await;
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let server = server.unwrap().unwrap().expect("the parent told no server");
+    eventually("the server is gone", || async { !exists(server) }).await;
+}
