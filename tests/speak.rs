@@ -2,10 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use hearken::audio::resample::resample;
+use hearken::config::Listen;
+use hearken::listen::transcribe::Transcriber;
+use hearken::listen::whisper::{Whisper, WhisperSettings};
 use hearken::speak::piper::{PiperSettings, PiperVoice};
+use hearken::speak::spoken::form;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
+use hearken::speak::voices::Voices;
 
 fn weights() -> PathBuf {
     let dir = std::env::var_os("HEARKEN_DATA_DIR").map_or_else(
@@ -155,4 +162,101 @@ fn a_voice_that_cannot_be_used_is_one_sentence() {
     case("not-a-voice", Some(&silero), Some(&json));
     let many = json.replace("\"num_speakers\": 1", "\"num_speakers\": 3");
     case("more-speakers", Some(&onnx), Some(&many));
+}
+
+/// What whisper hears in `speech`.
+fn read_back(whisper: &mut Whisper, speech: &Speech) -> String {
+    let mut heard = vec![0.0; 3_200];
+    heard.extend(resample(&speech.samples, speech.rate, 16_000).unwrap());
+    heard.extend([0.0; 8_000]);
+    let transcript = whisper.transcribe(&heard, &AtomicBool::new(false));
+    transcript.unwrap().text
+}
+
+fn whisper(language: &str) -> Whisper {
+    let listen = Listen {
+        language: language.into(),
+        // What whisper hears is wanted, however unsure it is of a synthetic voice.
+        logprob_floor: -10.0,
+        ..Listen::default()
+    };
+    let settings = WhisperSettings::new(&listen, 2);
+    Whisper::open(&weights().join("whisper-base-q8_0.bin"), settings).unwrap()
+}
+
+/// The words of a text as they are said, so that "10" and "ten" are one.
+fn words(text: &str) -> Vec<String> {
+    form(text, "en")
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Words to be put in, left out or changed to get from one to the other.
+fn distance(a: &[String], b: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[test]
+fn whisper_reads_back_what_joe_says() {
+    let (mut joe, mut whisper) = (joe().without_noise(), whisper("en"));
+    let more = [
+        "It's **10:30** and 21 °C outside.",
+        "That costs $3.50, i.e. 15% less than on Nov 23, 2025.",
+        "The speed limit is 50 km/h; see example.com for more.",
+    ];
+    let (mut wrong, mut total) = (0, 0);
+    for text in SENTENCES.iter().chain(&more) {
+        let speech = joe.say(&form(text, "en")).unwrap();
+        let heard = read_back(&mut whisper, &speech);
+        let (said, heard_words) = (words(text), words(&heard));
+        let errors = distance(&said, &heard_words);
+        println!("{errors} of {}: {text:?} -> {heard:?}", said.len());
+        wrong += errors;
+        total += said.len();
+    }
+    let rate = wrong as f64 / total as f64;
+    println!("word error rate {:.1} % of {total} words", rate * 100.0);
+    assert!(rate <= 0.20, "{rate}");
+}
+
+#[test]
+fn korean_is_spoken_by_espeak_through_the_english_voice() {
+    let mut voices = Voices::new(Box::new(joe()), "en-us", 100);
+    let text = form("안녕하세요. 오늘은 날씨가 좋습니다. 감사합니다.", "en");
+    let speech = voices.say(&text).unwrap();
+    let seconds = speech.samples.len() as f32 / speech.rate as f32;
+    assert!((2.0..10.0).contains(&seconds), "{seconds} s");
+    let top = peak(&speech.samples);
+    assert!((0.1..=1.0).contains(&top), "{top}");
+    let heard = read_back(&mut whisper("ko"), &speech);
+    let shared = text
+        .chars()
+        .filter(|c| c.is_alphabetic() && heard.contains(*c))
+        .count();
+    let all = text.chars().filter(|c| c.is_alphabetic()).count();
+    println!("{seconds:.1} s, peak {top:.2}, {shared} of {all} syllables in {heard:?}");
+    // eSpeak NG's Korean is hard to understand, for whisper base too; noise would give none of them.
+    assert!(shared >= 3, "{shared} of {all} in {heard:?}");
+}
+
+#[test]
+fn a_long_text_without_any_mark_is_said_in_bounded_pieces() {
+    let mut joe = joe();
+    let speech = joe.say(&"word and word and ".repeat(50)).unwrap();
+    let seconds = speech.samples.len() / speech.rate as usize;
+    assert!((30..200).contains(&seconds), "{seconds} s");
+    assert!(peak(&speech.samples) <= 1.0);
 }

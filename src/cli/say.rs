@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use hearken::audio::wav::{WavError, Writer};
@@ -25,6 +26,9 @@ const AT_ONCE: usize = 300;
 
 /// Silence behind the last word, in ms, so that closing the device cuts nothing off.
 const TAIL_MS: u32 = 250;
+
+/// After an interruption the voice gets so long to finish the piece in hand.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Pieces from which a progress bar is worth showing.
 const LONG: usize = 8;
@@ -149,6 +153,7 @@ async fn play(
             () = stop.cancelled() => {
                 abort.store(true, Ordering::Relaxed);
                 player.flush();
+                settle(voice).await;
                 return Ok(());
             }
             fed = &mut feeding, if total.is_none() => total = Some(fed?),
@@ -161,6 +166,11 @@ async fn play(
         }
     }
     Ok(())
+}
+
+/// Lets the voice finish what it has in hand, but not for long.
+async fn settle(voice: &Synthesizer) {
+    let _ = tokio::time::timeout(SETTLE, voice.settle()).await;
 }
 
 fn item(clause: usize, speech: Speech, text: String) -> PlayItem {
@@ -186,6 +196,7 @@ async fn write(
         let speech = tokio::select! {
             () = stop.cancelled() => {
                 abort.store(true, Ordering::Relaxed);
+                settle(voice).await;
                 return Ok(());
             }
             speech = voice.say(text, Arc::clone(&abort)) => speech?,
@@ -241,9 +252,14 @@ impl Target {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
             };
-            let file = temporary_file()
-                .tempfile_in(folder)
-                .map_err(|error| failed(error.to_string()))?;
+            if !folder.is_dir() {
+                return Err(failed(format!("there is no folder {}", folder.display())));
+            }
+            let file = temporary_file().tempfile_in(folder).map_err(|error| {
+                // The name of the temporary file means nothing to the user.
+                let words = error.to_string();
+                failed(words.split(" at path").next().unwrap_or(&words).to_owned())
+            })?;
             Some(file.into_temp_path())
         };
         Ok(Self {

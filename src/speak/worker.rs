@@ -52,6 +52,14 @@ impl Synthesizer {
         self.requests.send(request).await.map_err(|_| gone())?;
         sound.await.map_err(|_| gone())?
     }
+
+    /// Waits until the clause in hand is done, at most a second or so. Call it before the process ends: a model that
+    /// is still at work when the libraries are taken down complains, or worse.
+    pub async fn settle(&self) {
+        let off = Arc::new(AtomicBool::new(true));
+        // Called off from the start: it is answered as soon as the thread comes to it.
+        let _ = self.say(String::new(), off).await;
+    }
 }
 
 /// Runs on the thread `voice` until every handle is gone.

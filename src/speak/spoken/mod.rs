@@ -29,6 +29,10 @@ pub fn form(text: &str, language: &str) -> String {
     let text = symbol::tame(text);
     let text = markup::plain(&text);
     let text = symbol::emoji(&text);
+    if !text.chars().any(char::is_alphanumeric) && text.trim().chars().nth(1).is_some() {
+        // A sign by itself has a name; several without a word or number between them say nothing.
+        return String::new();
+    }
     let text = symbol::addresses(&text, language);
     let text = match language {
         "en" => {

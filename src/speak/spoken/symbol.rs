@@ -292,8 +292,11 @@ pub(super) fn words(text: &str) -> String {
             }
         };
         out.push(' ');
-        out.push_str(said);
-        out.push(' ');
+        // A row of signs is a line or a frame, not something to read out.
+        if !doubled {
+            out.push_str(said);
+            out.push(' ');
+        }
         before = c;
     }
     out

@@ -234,7 +234,11 @@ const ENGLISH: &[(&str, &str)] = &[
     ("!!!", ""),
     ("*** --- ***", ""),
     ("", ""),
-    ("%%%", "percent percent percent"),
+    ("%%%", ""),
+    ("%", "percent"),
+    ("*#@! *#@!", ""),
+    ("====== Part two ======", "Part two"),
+    ("a @@@@ b", "a b"),
 ];
 
 const KOREAN: &[(&str, &str)] = &[
