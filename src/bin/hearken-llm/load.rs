@@ -91,7 +91,7 @@ pub(crate) struct Threads {
     pub(crate) prompt: u32,
     /// For the reply. At each token they meet some hundred times, and a machine that is busy with other things (with the
     /// voice that speaks the reply, say) makes all wait whenever one of them waits for its core: measured on two cores,
-    /// two threads write 55 tokens/s on a quiet machine and 5 to 28 on a busy one, one thread 43 and 25 to 28.
+    /// two threads write 55 tokens/s on a quiet machine and 5 to 29 on a busy one, one thread 43 and 25 to 29.
     pub(crate) reply: u32,
 }
 

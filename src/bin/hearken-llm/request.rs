@@ -13,7 +13,7 @@ const MAX_STOP_BYTES: usize = 256;
 /// A reply without `max_tokens` is cut here: a spoken reply that long is a model gone astray.
 const DEFAULT_MAX_TOKENS: u32 = 512;
 
-/// Enough to end most loops of small models, and too little to change a fact (1.1 turned 16 km into 6.28).
+/// Mild, against the loops of small models. A judgement: no run compared it with 1 over a whole list of questions.
 const REPEAT_PENALTY: f32 = 1.05;
 
 /// A checked request.

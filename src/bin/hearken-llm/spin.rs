@@ -1,9 +1,10 @@
 //! How long ggml's threads spin before they sleep, which libgomp reads before `main`.
 //!
 //! Without a limit OpenMP's threads wait for each other by spinning for milliseconds; as soon as anything else wants
-//! the cores, the spinner holds the very core that the thread it waits for needs: Qwen2.5 0.5B on two busy cores wrote
-//! 0.6 to 1.5 tokens/s at a count of 200 000. Not spinning at all costs 40 % of the speed on a quiet machine (33 for
-//! 55 tokens/s). From 1 000 to 20 000 neither happens.
+//! the cores, the spinner holds the very core that the thread it waits for needs. Not spinning at all was slower on a
+//! quiet machine (Qwen2.5 0.5B, two threads writing on two cores: 33 tokens/s for 49 to 60 at counts of 1 000 to
+//! 20 000). A short spin alone does not make two threads steady on busy cores (5 to 29 tokens/s, two runs a count):
+//! that takes fewer threads for the reply, see `Threads` in `load.rs`.
 
 use std::env;
 use std::io;
