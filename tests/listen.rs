@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
-use hearken::audio::{Microphone, MicrophoneError, wav};
+use hearken::audio::wav;
 use hearken::config::Config;
-use hearken::listen::ear::{Ear, EarHandle, EarSettings};
 use hearken::listen::segment::Segmenter;
 use hearken::listen::transcribe::{TranscribeError, Transcriber};
-use hearken::listen::vad::{FRAME, SpeechDetector, Vad};
+use hearken::listen::vad::{FRAME, SpeechDetector as _, Vad};
 use hearken::listen::whisper::{FULL_CONTEXT, Whisper, WhisperSettings};
 use hearken::listen::{Heard, Utterance};
 use hearken::onnx::OnnxError;
@@ -427,144 +425,4 @@ fn a_language_that_the_model_does_not_know_is_named() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("English alone"), "{error}");
-}
-
-/// A microphone that brings what it is given, piece by piece, and then what is said.
-struct Scripted {
-    pieces: std::vec::IntoIter<Vec<f32>>,
-    then: Option<MicrophoneError>,
-    read: Arc<AtomicUsize>,
-}
-
-impl Microphone for Scripted {
-    fn read(&mut self, out: &mut Vec<f32>, _: Duration) -> Result<(), MicrophoneError> {
-        if let Some(piece) = self.pieces.next() {
-            self.read.fetch_add(piece.len(), Ordering::Release);
-            out.extend(piece);
-            return Ok(());
-        }
-        self.then.take().map_or(Ok(()), Err)
-    }
-}
-
-/// Speech is what is loud.
-struct Loud;
-
-impl SpeechDetector for Loud {
-    fn probability(&mut self, frame: &[f32; FRAME]) -> Result<f32, OnnxError> {
-        Ok(if frame.iter().any(|s| s.abs() > 0.2) {
-            0.9
-        } else {
-            0.1
-        })
-    }
-
-    fn reset(&mut self) {}
-}
-
-fn ear(
-    sound: Vec<f32>,
-    then: Option<MicrophoneError>,
-    room: usize,
-) -> (
-    EarHandle,
-    tokio::sync::mpsc::Receiver<Heard>,
-    Arc<AtomicUsize>,
-) {
-    let read = Arc::new(AtomicUsize::new(0));
-    let pieces: Vec<Vec<f32>> = sound.chunks(700).map(<[f32]>::to_vec).collect();
-    let mic = Scripted {
-        pieces: pieces.into_iter(),
-        then,
-        read: Arc::clone(&read),
-    };
-    let (out, heard) = tokio::sync::mpsc::channel(room);
-    let settings = EarSettings::from(&Config::default().listen);
-    (
-        Ear::spawn(Box::new(mic), Box::new(Loud), settings, out).unwrap(),
-        heard,
-        read,
-    )
-}
-
-fn loud(seconds: f32) -> Vec<f32> {
-    vec![0.5; (seconds * 16_000.0) as usize]
-}
-
-fn quiet(seconds: f32) -> Vec<f32> {
-    vec![0.0; (seconds * 16_000.0) as usize]
-}
-
-#[test]
-fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
-    let sound = [quiet(1.0), loud(1.0), quiet(1.0), loud(1.0)].concat();
-    let (_ear, mut heard, _) = ear(sound, Some(MicrophoneError::Ended), 8);
-    let mut told = Vec::new();
-    while let Some(event) = heard.blocking_recv() {
-        told.push(match event {
-            Heard::SpeechStarted { .. } => "started",
-            Heard::SpeechDismissed => "dismissed",
-            Heard::Utterance(_) => "utterance",
-            Heard::Ended => "ended",
-            Heard::Lost(_) => "lost",
-            Heard::Deaf(_) => "deaf",
-        });
-    }
-    assert_eq!(
-        told,
-        ["started", "utterance", "started", "utterance", "ended"]
-    );
-}
-
-#[test]
-fn a_microphone_that_fails_dismisses_and_is_lost() {
-    let failure = MicrophoneError::Lost("unplugged".into());
-    let (_ear, mut heard, _) = ear(loud(1.0), Some(failure), 8);
-    assert!(matches!(
-        heard.blocking_recv(),
-        Some(Heard::SpeechStarted { at: 0 })
-    ));
-    assert!(matches!(
-        heard.blocking_recv(),
-        Some(Heard::SpeechDismissed)
-    ));
-    assert!(matches!(
-        heard.blocking_recv(),
-        Some(Heard::Lost(MicrophoneError::Lost(_)))
-    ));
-    assert!(heard.blocking_recv().is_none());
-}
-
-#[test]
-fn an_ear_that_nobody_listens_to_stops_all_the_same() {
-    let sound = [loud(1.0), quiet(1.0)].concat().repeat(10);
-    let (ear, mut heard, _) = ear(sound, None, 1);
-    assert!(heard.blocking_recv().is_some());
-    drop(ear);
-    let mut left = 0;
-    while heard.blocking_recv().is_some() {
-        left += 1;
-    }
-    assert!(left <= 1, "{left}");
-}
-
-#[test]
-fn an_ear_that_ignores_reads_on_and_tells_nothing() {
-    // The channel holds one event: the ear waits in the second utterance until it is told to ignore.
-    let sound = [loud(1.0), quiet(1.0)].concat().repeat(5);
-    let length = sound.len();
-    let (ear, mut heard, read) = ear(sound, Some(MicrophoneError::Ended), 1);
-    ear.ignore(true);
-    let mut told = Vec::new();
-    while let Some(event) = heard.blocking_recv() {
-        told.push(event);
-    }
-    assert_eq!(read.load(Ordering::Acquire), length);
-    // What was heard before the flag was set comes first; then nothing but the end.
-    assert!(matches!(told.last(), Some(Heard::Ended)));
-    let utterances = told
-        .iter()
-        .filter(|h| matches!(h, Heard::Utterance(_)))
-        .count();
-    assert!(utterances < 5, "{utterances}");
 }

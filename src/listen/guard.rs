@@ -10,7 +10,8 @@ use super::transcribe::Refused;
 pub(super) struct Evidence {
     /// Mean log-probability of the words' tokens, at most 0.
     pub mean_logprob: f32,
-    /// Probability that nothing was said, 0 to 1, before the first word.
+    /// Probability that nothing was said, 0 to 1, before the first word. whisper.cpp reads it after the language, where
+    /// the base model nearly always says 0; notes and the log-probability catch what it misses.
     pub no_speech: f32,
 }
 
