@@ -18,7 +18,6 @@ pub struct Args {
 enum Part {
     /// Speech-to-text: word error rate and time, context cut and full, machine quiet and busy
     Stt(stt::Args),
-    /// The voice: time to the first sample, real-time factor, on one and two threads
     /// The voice: time to the first sample and real-time factor, on one thread and on two
     Voice(voice::Args),
     /// Keeps a core busy, for the measurements above
