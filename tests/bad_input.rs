@@ -312,7 +312,7 @@ fn servers_that_are_not_there() {
     let key = write(dir.path(), "key", "secret-of-the-test");
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let mut open = server(&["--set", &format!("reply.server.key_file={}", key.display())]);
-    refuses(open.args(["chat", "Hello."]), 3, &["0600"]);
+    refuses(open.args(["chat", "Hello."]), 3, &["chmod 600"]);
 }
 
 #[test]

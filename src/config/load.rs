@@ -178,7 +178,7 @@ fn unknown(key: &str) -> String {
     paths(&schema(), "", &mut known);
     let nearest = known
         .into_iter()
-        .min_by_key(|k| strsim::damerau_levenshtein(k, key));
+        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
     match nearest {
         Some(near) => format!("there is no key {key:?}; the nearest is {near:?}"),
         None => format!("there is no key {key:?}"),
