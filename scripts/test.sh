@@ -15,7 +15,7 @@ step "lints"
 cargo clippy --release --locked --all-targets -- -D warnings
 
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items --quiet
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
 
 step "licences, versions, sources of the dependencies"
 deny=target/tools/bin/cargo-deny

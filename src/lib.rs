@@ -12,7 +12,7 @@
 //! | [`turn`]   | who talks when: the state machine and its conductor | one tokio task |
 //!
 //! Beside the path: [`config`] (what the user may set), [`weights`] (model files), [`event`] (what observers see),
-//! [`daemon`] (builds the parts and supervises them), [`cli`] (one file a command).
+//! [`daemon`] (builds the parts and supervises them), `cli` in the program itself (one file a command).
 //!
 //! The language model runs in a program of its own, `hearken-llm`, because whisper.cpp and llama.cpp each bring
 //! a different ggml and cannot be linked into one program.

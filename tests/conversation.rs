@@ -12,10 +12,10 @@ use hearken::audio::{Microphone, MicrophoneError, SpeakerError};
 use hearken::config::Config;
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
-use hearken::reply::model::{Message, ModelError, Role};
+use hearken::reply::model::{ModelError, Role};
 use hearken::turn::conductor::Ending;
 use scripted::{
-    Hears, LostMicrophone, Loudness, ScriptedModel, ScriptedSpeaker, ScriptedTranscriber,
+    Asked, Hears, LostMicrophone, Loudness, ScriptedModel, ScriptedSpeaker, ScriptedTranscriber,
     ScriptedVoice, Writes, speech,
 };
 use tokio::sync::broadcast::Receiver;
@@ -28,7 +28,7 @@ const BOUND: Duration = Duration::from_secs(30);
 struct Conversation {
     feed: FileMicrophoneFeed,
     events: Receiver<Event>,
-    asked: Arc<Mutex<Vec<Vec<Message>>>>,
+    asked: Asked,
     said: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
     ending: JoinHandle<Result<(), Ending>>,

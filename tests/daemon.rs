@@ -4,7 +4,6 @@
 //! keeps them from competing for the cores.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[allow(dead_code)]
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -144,12 +144,12 @@ mod tests {
             abort: &AtomicBool,
         ) -> Result<Transcript, TranscribeError> {
             self.began.send(()).unwrap();
-            while self.endless {
-                if abort.load(Ordering::Relaxed) {
-                    self.called_off.send(()).unwrap();
-                    return Err(TranscribeError::Aborted);
+            if self.endless {
+                while !abort.load(Ordering::Relaxed) {
+                    thread::yield_now();
                 }
-                thread::yield_now();
+                self.called_off.send(()).unwrap();
+                return Err(TranscribeError::Aborted);
             }
             Ok(Transcript {
                 text: samples.len().to_string(),

@@ -1,6 +1,6 @@
 //! The thread `player`: feeds the loudspeaker, clause after clause, and tells what was heard.
 //!
-//! Handles only send; the thread alone owns the [`Speaker`]. Everything it decides is in [`super::playback`], which
+//! Handles only send; the thread alone owns the [`Speaker`]. Everything it decides is in `playback.rs`, which
 //! knows no thread; here are the channels, the waiting and the end.
 
 use std::sync::Arc;

@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// [`Store::locate`] for the language model, with one kindness: where the large default is not here and the small
-    /// one is, as [`super::starter`] arranges on a small machine, the small one answers. Its name comes along.
+    /// one is, as [`super::starter()`] arranges on a small machine, the small one answers. Its name comes along.
     ///
     /// # Errors
     /// Those of [`Store::locate`].
@@ -128,7 +128,7 @@ impl Store {
         }
     }
 
-    /// What a look at the folder says of a name. Reads lengths, not bytes: [`super::verify`] reads the bytes.
+    /// What a look at the folder says of a name. Reads lengths, not bytes: [`super::verify()`] reads the bytes.
     ///
     /// # Errors
     /// [`WeightsError::Unknown`] and those of [`Catalogue::load`].

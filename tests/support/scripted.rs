@@ -74,14 +74,17 @@ pub enum Writes {
     Hangs,
 }
 
+/// The messages of every reply that was asked for.
+pub type Asked = Arc<Mutex<Vec<Vec<Message>>>>;
+
 /// Answers from a script, and remembers what it was asked.
 pub struct ScriptedModel {
     script: Mutex<VecDeque<Writes>>,
-    asked: Arc<Mutex<Vec<Vec<Message>>>>,
+    asked: Asked,
 }
 
 impl ScriptedModel {
-    pub fn new(script: Vec<Writes>) -> (Arc<Self>, Arc<Mutex<Vec<Vec<Message>>>>) {
+    pub fn new(script: Vec<Writes>) -> (Arc<Self>, Asked) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let script = Mutex::new(script.into());
         (
