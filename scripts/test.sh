@@ -20,6 +20,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --quiet
 step "licences, versions, sources of the dependencies"
 deny=target/tools/bin/cargo-deny
 [ -x "$deny" ] || cargo install cargo-deny --version 0.20.2 --locked --debug --quiet --root target/tools --target-dir target/tools/build
+cargo fetch --locked --quiet # Other systems' dependencies too: their licences count as well.
 "$deny" --offline --log-level error check --hide-inclusion-graph licenses bans sources
 
 step "weights"
