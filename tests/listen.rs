@@ -294,7 +294,7 @@ fn a_long_recording_loses_no_words_where_whisper_stops_early() {
 
 #[test]
 fn the_cut_context_writes_what_the_full_one_writes() {
-    let mut full = open(|s| s.least_context = FULL_CONTEXT);
+    let mut full = open(|s| s.least_context = Some(FULL_CONTEXT));
     let mut cut = whisper();
     for file in [
         "goforward.raw",

@@ -49,6 +49,10 @@ pub struct Args {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=64))]
     busy: u8,
 
+    /// Cut the context no shorter than so many steps of 20 ms, instead of what suits the model
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u16).range(64..=1500))]
+    least_context: Option<u16>,
+
     /// Speech-to-text weights instead of the configuration's: a name, or a path to a ggml file
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -122,7 +126,8 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
             .map(|recording| outcome(whisper, recording, repeat, &bar))
             .collect::<anyhow::Result<Vec<_>>>()
     };
-    let mut cut = whisper(&config, |_| {})?;
+    let least = args.least_context.map(usize::from);
+    let mut cut = whisper(&config, |settings| settings.least_context = least)?;
     let quiet = measure(&mut cut, args.repeat, "context cut")?;
     let busy = match args.busy {
         0 => None,
@@ -134,7 +139,9 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         }
     };
     drop(cut);
-    let mut every = whisper(&config, |settings| settings.least_context = FULL_CONTEXT)?;
+    let mut every = whisper(&config, |settings| {
+        settings.least_context = Some(FULL_CONTEXT)
+    })?;
     let full = measure(&mut every, 1, "full context")?;
     drop(every);
     config.listen.language = "auto".into();
