@@ -32,6 +32,8 @@ use crate::weights::{Role, Store, WeightsError};
 
 /// How long a reply still rings in the devices' buffers and the room after its last sample was handed over.
 const TAIL: Duration = Duration::from_millis(300);
+/// A clause that is being said when everything stops has this long to end.
+const LAST_CLAUSE: Duration = Duration::from_secs(3);
 /// How long a turn may show no progress; longer when the configuration lets the model take longer.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -215,12 +217,13 @@ pub async fn run(
             + config.reply.first_token_timeout_ms
             + config.reply.next_token_timeout_ms,
     );
+    let synthesizer = Synthesizer::spawn(parts.voice)?;
     let company = Company {
         heard,
         ear,
         transcriber: Arc::new(Worker::spawn(parts.transcriber)?),
         model: parts.model,
-        synthesizer: Synthesizer::spawn(parts.voice)?,
+        synthesizer: synthesizer.clone(),
         player,
         played,
         history: History::new(
@@ -235,5 +238,8 @@ pub async fn run(
         hold: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
         chimes: config.audio.chimes,
     };
-    converse(company, manners, bus, shutdown).await
+    let ending = converse(company, manners, bus, shutdown).await;
+    // A model that is at work while the process ends complains on the terminal.
+    let _ = tokio::time::timeout(LAST_CLAUSE, synthesizer.settle()).await;
+    ending
 }

@@ -92,6 +92,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         ))
         .or(is(RECORDING, error.is::<WavError>()))
         .or(is(
+            WEIGHTS,
+            matches!(error.downcast_ref(), Some(ModelError::CannotStart { .. })),
+        ))
+        .or(is(
             MODEL,
             error.is::<ModelError>() || error.is::<TurnFailed>(),
         ))

@@ -64,7 +64,12 @@ enum Command {
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log();
+    // The daemon's log is where details of failures are; the other commands say what is wrong themselves.
+    log(if matches!(cli.command, Command::Run(_)) {
+        "warn"
+    } else {
+        "error"
+    });
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .map_err(anyhow::Error::from)
         .and_then(|config| match cli.command {
@@ -87,9 +92,9 @@ pub fn main() -> ExitCode {
 }
 
 /// Logs go to standard error; `HEARKEN_LOG` takes tracing's filters, `debug` or `hearken=debug,info`. Never words.
-fn log() {
+fn log(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEARKEN_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

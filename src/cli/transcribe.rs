@@ -127,7 +127,7 @@ pub(super) fn whisper(
 /// The voice detector's file, with the runtime loaded that opens it.
 fn detector_path(config: &Config) -> anyhow::Result<PathBuf> {
     let store = Store::new(&config.data_dir);
-    let without = "or pass --no-vad";
+    let without = "finding speech in recordings needs the voice detector (or pass --no-vad)";
     let runtime = store.locate("onnxruntime", Role::Runtime).context(without);
     let model = store.locate("silero-vad", Role::Vad).context(without);
     hearken::onnx::init(&runtime?)?;

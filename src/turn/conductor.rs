@@ -202,8 +202,8 @@ impl Conductor {
         self.held.drain(..excess);
         self.arrived = Some(Timing::new(hangover, utterance.decided));
         self.take(Input::Utterance);
-        if self.arrived.take().is_some() && self.turn.is_none() {
-            // Heard while it could not become a turn (the microphone is ignored just then).
+        if self.arrived.take().is_some() {
+            // It came just before the microphone was ignored, and can become no turn.
             self.held.clear();
         }
     }
@@ -260,7 +260,7 @@ impl Conductor {
                     if let Some(failure) = failure {
                         let what = failure.to_string();
                         warn!(turn = turn.0, "{what}");
-                        if clauses == 0 {
+                        if clauses == 0 && self.manners.chimes {
                             self.company.player.chime(Chime::Failed);
                         }
                         self.bus.emit(Event::Failed { what: what.clone() });
