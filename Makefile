@@ -1,24 +1,27 @@
 # Thin on purpose: each target is one script or a few lines.
-.PHONY: all demo test run install uninstall deps build clean
+.PHONY: all demo test run install uninstall build clean
 
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 export CARGO_TERM_COLOR ?= auto
 
 all: build
 
-# The system's packages that the build and the tests need.
-deps:
-	@scripts/deps.sh
+# The scripts look there, whatever the user's own setting is.
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
-build: deps
+build:
+	@scripts/deps.sh build
 	@cargo build --release --locked
 
 # The main job from nothing: a question into a virtual microphone, the reply out of a virtual loudspeaker.
-demo: build
+demo:
+	@scripts/deps.sh test
+	@cargo build --release --locked
 	@scripts/demo.sh
 
 # Every check and test, from nothing.
-test: deps
+test:
+	@scripts/deps.sh test
 	@scripts/test.sh
 
 # The daemon on this computer's microphone and loudspeaker.
@@ -26,7 +29,9 @@ run: build
 	@target/release/hearken weights pull
 	@target/release/hearken run
 
-install: build
+# Builds only what is not there, so that `sudo make install` needs no Rust toolchain of root's.
+install:
+	@[ -x target/release/hearken ] || $(MAKE) build
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh install
 
 uninstall:

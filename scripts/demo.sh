@@ -3,6 +3,12 @@
 # what it says is recorded from a virtual loudspeaker and read back. Exit 0 only if the words came out of the loudspeaker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Whatever the user has configured is not what is shown here. The folder of weights is shared.
+for variable in $(compgen -e HEARKEN_ || true); do
+  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
+done
+export HEARKEN_CONFIG=/dev/null
+
 . scripts/sound-server.sh
 
 hearken=$PWD/target/release/hearken

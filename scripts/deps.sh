@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs the system packages that the build, the demo and the tests need (Debian, Ubuntu); elsewhere says what they are.
+# deps.sh build|test: installs the system packages that the build needs, or the build, the demo and the tests (Debian,
+# Ubuntu); elsewhere says what they are. Never removes a package.
 set -euo pipefail
 
-packages=(
-  build-essential cmake pkg-config libclang-dev libasound2-dev libsonic-dev libssl-dev python3 python3-pip git
-  pulseaudio pulseaudio-utils libasound2-plugins sox espeak-ng pocketsphinx-testdata
-)
+packages=(build-essential cmake pkg-config libclang-dev libasound2-dev libsonic-dev libssl-dev python3 python3-pip git)
+case "${1:-}" in
+  build) ;;
+  test) packages+=(pulseaudio pulseaudio-utils libasound2-plugins sox espeak-ng pocketsphinx-testdata) ;;
+  *) echo "usage: deps.sh build|test" >&2; exit 2 ;;
+esac
 
 if ! command -v cargo >/dev/null; then
   echo "deps: there is no Rust toolchain; install one (rustup, or your distribution's) and try again." >&2
@@ -37,4 +40,9 @@ if [ "$(id -u)" -ne 0 ]; then
   sudo=(sudo)
 fi
 ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "${missing[@]}" >/dev/null || {
+  echo "deps: apt-get could not install them without removing something else." >&2
+  echo "deps: where PipeWire's own sound server is installed, pulseaudio conflicts with it: the demo and the tests then" >&2
+  echo "deps: need another machine or a container; make run and make install do not need pulseaudio." >&2
+  exit 1
+}

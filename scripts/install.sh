@@ -18,7 +18,7 @@ files=(
 install_all() {
   local data
   # The newest, when several builds of eSpeak NG lie there.
-  data=$(ls -dt target/release/build/espeak-rs-sys-*/out/share/espeak-ng-data 2>/dev/null | head -n 1)
+  data=$(ls -dt target/release/build/espeak-rs-sys-*/out/share/espeak-ng-data 2>/dev/null | head -n 1 || true)
   if [ ! -x target/release/hearken ] || [ -z "$data" ]; then
     echo "install: build first: make build" >&2
     exit 1

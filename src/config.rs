@@ -77,7 +77,7 @@ pub struct Listen {
     pub pre_roll_ms: u32,
     /// Silence this long ends an utterance, in ms.
     pub hangover_ms: u32,
-    /// An utterance is cut here, in ms; whisper takes at most 30 000.
+    /// An utterance is cut here, in ms; at most 29 500, which is what whisper takes.
     pub max_utterance_ms: u32,
     /// A transcript whose mean log-probability is below this is dropped.
     pub logprob_floor: f32,
@@ -286,7 +286,7 @@ fn validate(config: &Config) -> Result<(), String> {
         "listen.max_utterance_ms",
         listen.max_utterance_ms.into(),
         2_000.0,
-        30_000.0,
+        29_500.0,
     )?;
     within(
         "listen.logprob_floor",

@@ -186,8 +186,8 @@ fn threads(set: usize, share: impl Fn(threads::Budget) -> usize) -> usize {
     }
 }
 
-/// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. Blocks on nothing but
-/// the conversation; every thread that it starts has ended when it returns.
+/// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. The ear's thread has
+/// ended when it returns; the threads `transcribe`, `voice` and `player` have nothing left to do and are ending.
 ///
 /// # Errors
 /// [`Ending`].
@@ -235,7 +235,7 @@ pub async fn run(
     let manners = Manners {
         tail: TAIL,
         patience: PATIENCE.max(slowest_model * 2),
-        hold: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
+        longest: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
         chimes: config.audio.chimes,
     };
     let ending = converse(company, manners, bus, shutdown).await;

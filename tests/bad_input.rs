@@ -12,7 +12,10 @@ const BOUND: Duration = Duration::from_secs(120);
 
 fn hearken() -> Command {
     let mut command = Command::cargo_bin("hearken").unwrap();
-    command.timeout(BOUND).env_remove("HEARKEN_LOG");
+    command
+        .timeout(BOUND)
+        .env_remove("HEARKEN_LOG")
+        .env("HEARKEN_CONFIG", "/dev/null");
     command
 }
 

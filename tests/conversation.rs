@@ -435,3 +435,59 @@ async fn a_loudspeaker_that_disappears_ends_it_with_the_reason() {
         "{ended:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_of_signs_alone_is_not_silence() {
+    let mut talk = begin(vec![Hears::Words("Hello?")], vec![Writes::Text(&["^_^"])]);
+    let report = talk.say().await;
+    assert!(report.reply.chars().any(char::is_alphabetic), "{report:?}");
+    assert!(report.failure.is_some());
+    talk.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sounded_before_the_voice_failed_is_remembered() {
+    let mut talk = begin(
+        vec![Hears::Words("Tell me."), Hears::Words("Go on.")],
+        vec![
+            Writes::Text(&["The cat sat down. ", "Then it was unspeakable."]),
+            Writes::Text(&["Gladly."]),
+        ],
+    );
+    let broken = talk.say().await;
+    assert_eq!(broken.reply, "The cat sat down.");
+    assert!(broken.failure.is_some_and(|f| f.contains("voice")));
+    talk.say().await;
+    let asked = talk.asked.lock().unwrap()[1].clone();
+    assert!(
+        asked
+            .iter()
+            .any(|m| m.text.starts_with("The cat sat down.")),
+        "{asked:?}"
+    );
+    talk.end().await.unwrap();
+}
+
+/// Somebody who speaks for longer than whisper takes at once is heard whole: in several transcriptions, one turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_for_a_minute_is_heard_from_the_first_word() {
+    // The ear cuts 60 s of unbroken sound at least twice; what was being transcribed is given up each time.
+    let (microphone, feed) = FileMicrophone::new(Pace::AsFast);
+    let speaker = ScriptedSpeaker::default();
+    let (hears, writes) = (vec![], vec![Writes::Text(&["Heard."])]);
+    let mut talk = begin_with(Box::new(microphone), feed, speaker, hears, writes);
+    talk.feed.play(speech(60_000));
+    let report = talk.turn().await;
+    let seconds: f32 = report
+        .transcript
+        .split_whitespace()
+        .map(|s| s.parse::<f32>().unwrap())
+        .sum();
+    assert!(
+        (59.0..64.0).contains(&seconds),
+        "{} of 60 s were heard",
+        report.transcript
+    );
+    assert!(report.transcript.split_whitespace().count() >= 2);
+    talk.end().await.unwrap();
+}

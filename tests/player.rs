@@ -417,12 +417,15 @@ async fn the_voice_says_in_order_and_skips_what_is_called_off() {
     let voice = Synthesizer::spawn(Box::new(Slow(Arc::clone(&said)))).unwrap();
     let go = Arc::new(AtomicBool::new(false));
     let off = Arc::new(AtomicBool::new(true));
-    let first = voice.say("hello".into(), Arc::clone(&go)).await.unwrap();
+    let first = voice
+        .say("hello".into(), "", Arc::clone(&go))
+        .await
+        .unwrap();
     assert_eq!(first.samples.len(), 5);
-    let called_off = voice.say("never".into(), off).await;
+    let called_off = voice.say("never".into(), "", off).await;
     assert!(matches!(called_off, Err(VoiceError::Aborted)));
-    let failed = voice.say("bad".into(), Arc::clone(&go)).await;
+    let failed = voice.say("bad".into(), "", Arc::clone(&go)).await;
     assert!(matches!(failed, Err(VoiceError::Failed(_))));
-    assert!(voice.say("again".into(), go).await.is_ok());
+    assert!(voice.say("again".into(), "", go).await.is_ok());
     assert_eq!(*said.lock().unwrap(), ["hello", "bad", "again"]);
 }

@@ -1,6 +1,7 @@
 //! `hearken config`: where the configuration is, and what is in force.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hearken::config::{ANNOTATED_DEFAULT, Config, default_path};
@@ -27,22 +28,37 @@ pub struct Args {
     json: bool,
 }
 
-/// Runs the command; `named` is the file of `--config`.
-pub fn run(args: Args, config: &Config, named: Option<&std::path::Path>) -> anyhow::Result<()> {
-    let path = named.map(ToOwned::to_owned).or_else(default_path);
-    let path =
-        path.context("there is no home folder to keep a configuration in; set HOME or --config")?;
+/// The parts of the command that do not read the configuration; `None` for the others.
+pub fn without_reading(args: &Args, named: Option<&Path>) -> Option<anyhow::Result<()>> {
     let mut out = std::io::stdout();
-    if args.path {
-        writeln!(out, "{}", path.display())?;
-    } else if args.default {
-        write!(out, "{ANNOTATED_DEFAULT}")?;
-    } else if args.init {
-        init(&path)?;
-        writeln!(out, "wrote {}", path.display())?;
-    } else if args.json {
+    if args.default {
+        return Some(write!(out, "{ANNOTATED_DEFAULT}").map_err(Into::into));
+    }
+    if !args.path && !args.init {
+        return None;
+    }
+    Some(place(named).and_then(|path| {
+        if args.init {
+            init(&path)?;
+            write!(out, "wrote ")?;
+        }
+        Ok(writeln!(out, "{}", path.display())?)
+    }))
+}
+
+/// Where the configuration is, or would be.
+fn place(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = named.map(ToOwned::to_owned).or_else(default_path);
+    path.context("there is no home folder to keep a configuration in; set HOME or --config")
+}
+
+/// Prints what is in force.
+pub fn run(args: &Args, config: &Config, named: Option<&Path>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(config)?)?;
     } else {
+        let path = place(named)?;
         let state = if path.exists() {
             ""
         } else {
@@ -58,7 +74,7 @@ pub fn run(args: Args, config: &Config, named: Option<&std::path::Path>) -> anyh
     Ok(())
 }
 
-fn init(path: &std::path::Path) -> anyhow::Result<()> {
+fn init(path: &Path) -> anyhow::Result<()> {
     let at = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(at)?;

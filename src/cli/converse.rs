@@ -73,7 +73,6 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     } else {
         Pace::AsFast
     };
-    let speaker = WavSpeaker::create(&args.out, OUT_RATE, pace)?;
     let store = Store::new(&config.data_dir);
     daemon::open_onnx(&store)?;
     let mut config = config.clone();
@@ -89,10 +88,12 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 daemon::open_vad(&store)?,
                 daemon::open_transcriber(config, &store)?,
                 speak::open(config, &store)?,
+                // Last: an old file is only given up when there is a conversation to put there.
+                WavSpeaker::create(&args.out, OUT_RATE, pace)?,
             ))
         });
         let outcome = match opened {
-            Ok((vad, transcriber, voice)) => {
+            Ok((vad, transcriber, voice, speaker)) => {
                 let parts = Parts {
                     microphone: Box::new(microphone),
                     vad: Box::new(vad),

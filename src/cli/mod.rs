@@ -70,6 +70,15 @@ pub fn main() -> ExitCode {
     } else {
         "error"
     });
+    // What needs no configuration works with a broken one, too: it may be what mends it.
+    let without = match &cli.command {
+        Command::Completions(args) => Some(completions::run(args)),
+        Command::Config(args) => config::without_reading(args, cli.config.as_deref()),
+        _ => None,
+    };
+    if let Some(result) = without {
+        return outcome(result);
+    }
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .map_err(anyhow::Error::from)
         .and_then(|config| match cli.command {
@@ -80,11 +89,15 @@ pub fn main() -> ExitCode {
             Command::Chat(args) => chat::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(&args, &config),
-            Command::Config(args) => config::run(args, &config, cli.config.as_deref()),
+            Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
             Command::Weights(args) => weights::run(args, &config),
             Command::Bench(args) => bench::run(args, &config),
             Command::Completions(args) => completions::run(&args),
         });
+    outcome(result)
+}
+
+fn outcome(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),

@@ -24,6 +24,9 @@ pub struct Args {
     json: bool,
 }
 
+/// So long the last lines may take after everything has stopped.
+const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
@@ -54,9 +57,17 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     speaker,
                 };
                 let bus = Bus::default();
-                let printer = tokio::spawn(print(bus.subscribe(), json));
+                let events = bus.subscribe();
+                let (done, printed) = tokio::sync::oneshot::channel::<()>();
+                std::thread::Builder::new()
+                    .name("printer".into())
+                    .spawn(move || {
+                        print(events, json);
+                        drop(done);
+                    })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
-                let _ = printer.await;
+                // A reader that has stopped reading does not keep the daemon.
+                let _ = tokio::time::timeout(LAST_LINES, printed).await;
                 ending.map_err(anyhow::Error::from)
             }
             Err(error) => Err(error),
@@ -67,12 +78,16 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     })
 }
 
-/// Prints until the daemon ends. A closed pipe ends the printing, not the daemon.
-async fn print(mut events: Receiver<Event>, json: bool) {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+/// Prints until the daemon ends, on a thread of its own: a reader that is slow delays nobody. A closed pipe ends the
+/// printing, not the daemon.
+fn print(mut events: Receiver<Event>, json: bool) {
+    let terminal = std::io::stdout().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     loop {
-        let line = match events.recv().await {
+        let line = match events.blocking_recv() {
             Ok(event) if json => as_json(&event),
+            // What was said is for who looks on, not for a file or a journal.
+            Ok(Event::TurnFinished(_)) if !terminal => None,
             Ok(event) => as_line(&event, colour),
             Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
@@ -103,7 +118,7 @@ fn as_line(event: &Event, colour: bool) -> Option<String> {
                 .first_played
                 .map_or_else(String::new, |ms| format!(" ({ms:.0} ms)"));
             Some(format!(
-                "{bold}you:{plain} {transcript}\n{bold}hearken:{plain} {reply}{dim}{after}{plain}"
+                "{bold}you:{plain} {transcript}  {bold}hearken:{plain} {reply}{dim}{after}{plain}"
             ))
         }
         Event::Failed { what } => Some(format!("{dim}failed: {what}{plain}")),

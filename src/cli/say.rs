@@ -136,7 +136,7 @@ async fn play(
         let mut count = 0;
         let mut rate = 22_050;
         for text in pieces {
-            let speech = voice.say(text.clone(), Arc::clone(&abort)).await?;
+            let speech = voice.say(text.clone(), "", Arc::clone(&abort)).await?;
             rate = speech.rate;
             player.play(item(count, speech, text)).await?;
             count += 1;
@@ -199,7 +199,7 @@ async fn write(
                 settle(voice).await;
                 return Ok(());
             }
-            speech = voice.say(text, Arc::clone(&abort)) => speech?,
+            speech = voice.say(text, "", Arc::clone(&abort)) => speech?,
         };
         target.append(speech)?;
         bar.inc(length);

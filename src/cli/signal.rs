@@ -40,6 +40,7 @@ impl Stop {
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
         );
+        tracing::debug!("signals are heard");
         let watching = stop.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -77,5 +78,7 @@ impl Stop {
 
 fn force(why: &str) {
     eprintln!("hearken: {why}");
-    std::process::exit(FORCED.into());
+    // SAFETY: takes no pointer and does not return. The ordinary exit would take down the models' libraries while
+    // their threads are at work in them, which ends in a crash.
+    unsafe { libc::_exit(FORCED.into()) };
 }

@@ -96,13 +96,18 @@ fn read(
     }
     // The typed reading says which line has a value of the wrong type.
     let config: Config = toml::from_str(text).map_err(|e| invalid(at(&e), e.message()))?;
-    validate(&config).map_err(|problem| invalid(place, problem))?;
 
     let mut table = Table::try_from(&config).map_err(|e| invalid(place, e.to_string()))?;
     let mut overlays = Vec::new();
+    let key_env = set
+        .iter()
+        .rev()
+        .find_map(|s| s.trim().strip_prefix("reply.server.key_env="));
+    let key_env = key_env.unwrap_or(&config.reply.server.key_env).trim();
     for (name, value) in environment {
         if let Some(key) = name.strip_prefix("HEARKEN_")
             && !RESERVED.contains(&name.as_str())
+            && name != key_env
         {
             overlays.push((
                 name.clone(),
@@ -130,9 +135,10 @@ fn read(
     }
     // Together, because two keys may only make sense together; the message names the key.
     let places = || {
-        overlays
-            .iter()
-            .map(|(place, ..)| place.as_str())
+        let file = (!text.is_empty()).then_some(place);
+        let overlays = overlays.iter().map(|(place, ..)| place.as_str());
+        file.into_iter()
+            .chain(overlays)
             .collect::<Vec<_>>()
             .join(", ")
     };
@@ -319,6 +325,19 @@ mod tests {
         .map(String::from);
         assert!(read("", "", &[], &set).is_ok());
         assert!(fails("", &["reply.backend=server"]).contains("reply.server.url"));
+        let text = "[reply]\nbackend = \"server\"\n";
+        assert!(read(text, "f.toml", &[], &set[1..]).is_ok());
+        assert!(fails(text, &[]).starts_with("f.toml: reply.backend"));
+    }
+
+    #[test]
+    fn the_variable_that_holds_the_key_is_no_key_of_the_configuration() {
+        let environment = [("HEARKEN_API_KEY".to_owned(), "secret".to_owned())];
+        let text = "[reply.server]\nkey_env = \"HEARKEN_API_KEY\"\n";
+        assert!(read(text, "", &environment, &[]).is_ok());
+        let set = ["reply.server.key_env=HEARKEN_API_KEY".to_owned()];
+        assert!(read("", "", &environment, &set).is_ok());
+        assert!(read("", "", &environment, &[]).is_err());
     }
 
     #[test]

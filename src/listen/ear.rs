@@ -16,7 +16,7 @@ use super::Heard;
 use super::endpoint::EndpointSettings;
 use super::segment::Segmenter;
 use super::vad::SpeechDetector;
-use crate::audio::{Microphone, MicrophoneError};
+use crate::audio::{EAR_RATE, Microphone, MicrophoneError};
 use crate::config::Listen;
 
 /// What of the configuration concerns the ear.
@@ -143,9 +143,16 @@ struct Listening {
 impl Listening {
     fn run(&mut self) {
         let (mut samples, mut heard) = (Vec::new(), Vec::new());
+        let mut dropped = self.mic.dropped();
         while !self.stopped() {
             samples.clear();
             let read = self.mic.read(&mut samples, PATIENCE);
+            let now = self.mic.dropped();
+            if now != dropped {
+                let ms = (now - dropped) * 1000 / u64::from(EAR_RATE);
+                tracing::warn!("{ms} ms of sound were lost: the machine is too busy to listen");
+                dropped = now;
+            }
             let result = if self.shared.ignore.load(Ordering::Acquire) {
                 self.segmenter.skip(&samples, &mut heard);
                 Ok(())

@@ -301,7 +301,7 @@ impl Transcriber for Whisper {
             true => Err(Refused::Repetition),
             false => guard::judge(&written.text, written.evidence, self.settings.logprob_floor),
         };
-        tracing::trace!(text = %written.text, evidence = ?written.evidence, ?judged, context, "whisper wrote");
+        tracing::trace!(evidence = ?written.evidence, taken = judged.is_ok(), context, "whisper wrote");
         let (text, refused) = match judged {
             Ok(text) => (text, None),
             Err(why) => (String::new(), Some(why)),

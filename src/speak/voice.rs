@@ -9,6 +9,16 @@ pub trait Voice: Send {
     /// See [`VoiceError`].
     fn say(&mut self, text: &str) -> Result<Speech, VoiceError>;
 
+    /// [`Voice::say`] for a text whose language is known (ISO 639-1; empty when it is not). A voice that speaks one
+    /// language alone takes no notice of it.
+    ///
+    /// # Errors
+    /// See [`VoiceError`].
+    fn say_in(&mut self, text: &str, language: &str) -> Result<Speech, VoiceError> {
+        let _ = language;
+        self.say(text)
+    }
+
     /// What it is called, for logs and `hearken check`.
     fn name(&self) -> String;
 }

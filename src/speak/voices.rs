@@ -108,7 +108,7 @@ pub struct Voices {
     language: String,
     rate_percent: u32,
     /// Opened when first needed; `None` where eSpeak NG has no such language, and the main voice has to do.
-    others: HashMap<&'static str, Option<EspeakVoice>>,
+    others: HashMap<String, Option<EspeakVoice>>,
 }
 
 impl Voices {
@@ -122,12 +122,12 @@ impl Voices {
         }
     }
 
-    fn say_in(&mut self, language: Option<&'static str>, text: &str) -> Result<Speech, VoiceError> {
+    fn run(&mut self, language: Option<&str>, text: &str) -> Result<Speech, VoiceError> {
         let Some(language) = language else {
             return self.main.say(text);
         };
         let rate_percent = self.rate_percent;
-        let other = self.others.entry(language).or_insert_with(|| {
+        let other = self.others.entry(language.to_owned()).or_insert_with(|| {
             EspeakVoice::open(language, rate_percent)
                 .inspect_err(|error| tracing::warn!("no voice for {language}: {error}"))
                 .ok()
@@ -141,9 +141,18 @@ impl Voices {
 
 impl Voice for Voices {
     fn say(&mut self, text: &str) -> Result<Speech, VoiceError> {
+        self.say_in(text, "")
+    }
+
+    /// A run in another script is said in that script's language. For the rest, which the main voice could read letter
+    /// by letter, `language` decides: German is not for an English voice.
+    fn say_in(&mut self, text: &str, language: &str) -> Result<Speech, VoiceError> {
+        let language = base(language);
+        let elsewhere = !language.is_empty() && language != self.language && in_latin(language);
+        let latin = (elsewhere && in_latin(&self.language)).then_some(language);
         let mut speech: Option<Speech> = None;
-        for (language, run) in runs(text, &self.language) {
-            let said = self.say_in(language, run)?;
+        for (script, run) in runs(text, &self.language) {
+            let said = self.run(script.or(latin), run)?;
             speech = Some(match speech {
                 Some(before) => join(before, said)?,
                 None => said,
@@ -230,6 +239,17 @@ fn foreign(c: char, main: &str) -> Option<&'static str> {
     (language != main && !also.contains(&main)).then_some(language)
 }
 
+/// Whether `language` (ISO 639-1) is written in Latin letters.
+fn in_latin(language: &str) -> bool {
+    const OTHERS: [&str; 49] = [
+        "am", "ar", "as", "be", "bg", "bn", "bo", "cmn", "dv", "el", "fa", "grc", "gu", "he", "hi",
+        "hy", "ja", "ka", "kk", "km", "kn", "ko", "kok", "ku", "ky", "lo", "mk", "ml", "mn", "mr",
+        "my", "ne", "pa", "ps", "ru", "sa", "sd", "si", "sr", "ta", "te", "th", "ti", "tt", "ug",
+        "uk", "ur", "yi", "zh",
+    ];
+    !OTHERS.contains(&language)
+}
+
 /// `en` of `en-us`.
 fn base(language: &str) -> &str {
     language.split(['-', '_']).next().unwrap_or(language)
@@ -292,6 +312,17 @@ mod tests {
         assert!(both.samples.len() > 10_000);
         assert_eq!(&both.samples[..4], &[0.1; 4]);
         assert!(voices.say("").unwrap().samples.is_empty());
+    }
+
+    #[test]
+    fn a_language_that_the_main_voice_does_not_speak_comes_from_espeak() {
+        let mut voices = Voices::new(Box::new(Echo(22_050)), "en-us", 100);
+        assert_eq!(voices.say_in("Hello", "en").unwrap().samples.len(), 5);
+        assert!(voices.say_in("Guten Tag", "de").unwrap().samples.len() > 10_000);
+        // Latin letters in a Korean conversation are still the main voice's.
+        assert_eq!(voices.say_in("Seoul", "ko").unwrap().samples.len(), 5);
+        // No voice for it: better the main one than none.
+        assert_eq!(voices.say_in("abc", "xx").unwrap().samples.len(), 3);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::voice::{Speech, Voice, VoiceError};
 /// A clause on its way to the voice, and where its sound is wanted.
 struct Request {
     text: String,
+    language: String,
     abort: Arc<AtomicBool>,
     answer: oneshot::Sender<Result<Speech, VoiceError>>,
 }
@@ -35,17 +36,23 @@ impl Synthesizer {
         Ok(Self { requests })
     }
 
-    /// Says `text`, which is already in its spoken form. May be dropped at any time. Once `abort` is true, a clause
+    /// Says `text`, which is already in its spoken form, in `language` (ISO 639-1; empty when unknown). May be dropped at any time. Once `abort` is true, a clause
     /// that has not begun is not begun, and one that has is thrown away when done.
     ///
     /// # Errors
     /// [`VoiceError::Aborted`] when called off, [`VoiceError::Failed`] when the voice is gone, and what the voice
     /// itself reports.
-    pub async fn say(&self, text: String, abort: Arc<AtomicBool>) -> Result<Speech, VoiceError> {
+    pub async fn say(
+        &self,
+        text: String,
+        language: &str,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Speech, VoiceError> {
         let gone = || VoiceError::Failed("the voice thread has ended".into());
         let (answer, sound) = oneshot::channel();
         let request = Request {
             text,
+            language: language.to_owned(),
             abort,
             answer,
         };
@@ -58,7 +65,7 @@ impl Synthesizer {
     pub async fn settle(&self) {
         let off = Arc::new(AtomicBool::new(true));
         // Called off from the start: it is answered as soon as the thread comes to it.
-        let _ = self.say(String::new(), off).await;
+        let _ = self.say(String::new(), "", off).await;
     }
 }
 
@@ -69,7 +76,7 @@ fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>) {
         let mut result = if unwanted() {
             Err(VoiceError::Aborted)
         } else {
-            voice.say(&request.text)
+            voice.say_in(&request.text, &request.language)
         };
         if unwanted() {
             result = Err(VoiceError::Aborted);

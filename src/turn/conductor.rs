@@ -1,7 +1,6 @@
 //! The conductor: the one owner of the conversation's state. A tokio task that turns what the ear, the transcriber,
 //! the reply and the player report into inputs of the state machine, and carries its actions out.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::TurnId;
-use super::responder::{Job, Note, respond};
+use super::responder::{Failure, Job, Note, respond};
 use super::state::{Action, Input, State};
 use super::timing::{Stage, Timing};
 use crate::audio::{EAR_RATE, MicrophoneError, SpeakerError};
 use crate::event::{Bus, Event, TurnReport};
 use crate::listen::ear::EarHandle;
+use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::listen::worker::Worker;
 use crate::listen::{Heard, Utterance};
 use crate::onnx::OnnxError;
@@ -26,6 +26,9 @@ use crate::reply::model::LanguageModel;
 use crate::speak::chime::Chime;
 use crate::speak::player::{Played, PlayerHandle};
 use crate::speak::worker::Synthesizer;
+
+/// Utterances of an unanswered turn are kept up to this, in samples: five minutes.
+const MOST_HELD: usize = 300 * EAR_RATE as usize;
 
 /// Everything a conversation is held with. The conductor owns the handles; the threads own the devices and models.
 pub struct Company {
@@ -54,8 +57,8 @@ pub struct Manners {
     pub tail: Duration,
     /// A turn that shows no progress for so long is given up.
     pub patience: Duration,
-    /// Audio held for an unanswered turn, in samples at 16 kHz; older audio is dropped.
-    pub hold: usize,
+    /// The most that is transcribed in one go, in samples at 16 kHz. Who speaks longer is transcribed in several.
+    pub longest: usize,
     /// Whether failures chime.
     pub chimes: bool,
 }
@@ -94,6 +97,8 @@ struct Turn {
     /// How many of them have been played to the end.
     played: usize,
     failure: Option<String>,
+    /// The last clause tells of the failure.
+    told: bool,
 }
 
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device.
@@ -115,12 +120,47 @@ pub async fn converse(
         notes_in,
         state: State::Idle,
         next: TurnId(1),
-        held: VecDeque::new(),
+        held: Vec::new(),
         turn: None,
         arrived: None,
         recordings_over: false,
     };
     conductor.run(notes, shutdown).await
+}
+
+/// The utterances, joined as far as `longest` samples allow: what somebody says with a pause in it is one sentence.
+fn parts(held: &[Vec<f32>], longest: usize) -> Vec<Vec<f32>> {
+    let mut parts: Vec<Vec<f32>> = Vec::new();
+    for utterance in held {
+        match parts.last_mut() {
+            Some(last) if last.len() + utterance.len() <= longest => last.extend(utterance),
+            _ => parts.push(utterance.clone()),
+        }
+    }
+    parts
+}
+
+/// The transcript of all parts, one after the other. Parts without words do not count.
+async fn transcribe_all(
+    worker: &Worker,
+    parts: Vec<Vec<f32>>,
+    abort: Arc<AtomicBool>,
+) -> Result<Transcript, TranscribeError> {
+    let mut whole: Option<Transcript> = None;
+    for part in parts {
+        let next = worker.transcribe(part, Arc::clone(&abort)).await?;
+        whole = Some(match whole {
+            Some(mut before) if !before.text.is_empty() => {
+                if !next.text.is_empty() {
+                    before.text = format!("{} {}", before.text, next.text);
+                    before.mean_logprob = before.mean_logprob.min(next.mean_logprob);
+                }
+                before
+            }
+            _ => next,
+        });
+    }
+    whole.ok_or_else(|| TranscribeError::Failed("there was nothing to transcribe".into()))
 }
 
 struct Conductor {
@@ -130,8 +170,8 @@ struct Conductor {
     notes_in: mpsc::Sender<Note>,
     state: State,
     next: TurnId,
-    /// Audio of the utterances that have not been answered, oldest first.
-    held: VecDeque<f32>,
+    /// The utterances that have not been answered, oldest first.
+    held: Vec<Vec<f32>>,
     turn: Option<Turn>,
     /// The utterance that [`Input::Utterance`] is about, its samples already in `held`.
     arrived: Option<Timing>,
@@ -179,7 +219,7 @@ impl Conductor {
                 self.take(Input::SpeechStarted);
             }
             Some(Heard::SpeechDismissed) => self.take(Input::SpeechDismissed),
-            Some(Heard::Utterance(utterance)) => self.utterance(&utterance),
+            Some(Heard::Utterance(utterance)) => self.utterance(utterance),
             Some(Heard::Ended) => self.recordings_over = true,
             Some(Heard::Deaf(error)) => {
                 self.take(Input::Shutdown);
@@ -194,12 +234,14 @@ impl Conductor {
         Ok(())
     }
 
-    fn utterance(&mut self, utterance: &Utterance) {
+    fn utterance(&mut self, utterance: Utterance) {
         let hangover = utterance.endpoint.saturating_sub(utterance.speech_end);
         let hangover = Duration::from_secs_f64(hangover as f64 / f64::from(EAR_RATE));
-        self.held.extend(&utterance.samples);
-        let excess = self.held.len().saturating_sub(self.manners.hold);
-        self.held.drain(..excess);
+        self.held.push(utterance.samples);
+        while self.held.iter().map(Vec::len).sum::<usize>() > MOST_HELD && self.held.len() > 1 {
+            warn!("somebody has spoken for minutes without an end; the oldest is dropped");
+            self.held.remove(0);
+        }
         self.arrived = Some(Timing::new(hangover, utterance.decided));
         self.take(Input::Utterance);
         if self.arrived.take().is_some() {
@@ -260,7 +302,8 @@ impl Conductor {
                     if let Some(failure) = failure {
                         let what = failure.to_string();
                         warn!(turn = turn.0, "{what}");
-                        if clauses == 0 && self.manners.chimes {
+                        alive.told = !matches!(failure, Failure::Voice(_));
+                        if !alive.told && self.manners.chimes {
                             self.company.player.chime(Chime::Failed);
                         }
                         self.bus.emit(Event::Failed { what: what.clone() });
@@ -276,10 +319,7 @@ impl Conductor {
     fn transcribed(
         &mut self,
         turn: TurnId,
-        result: Result<
-            crate::listen::transcribe::Transcript,
-            crate::listen::transcribe::TranscribeError,
-        >,
+        result: Result<Transcript, TranscribeError>,
         at: Instant,
     ) {
         let Some(alive) = self.turn.as_mut().filter(|t| t.id == turn) else {
@@ -326,8 +366,8 @@ impl Conductor {
         if state != self.state {
             debug!(?input, from = ?self.state, to = ?state, "turn");
         }
-        let turn_over =
-            state == State::Idle && !matches!(self.state, State::Idle | State::Listening);
+        let waits = |state| matches!(state, State::Idle | State::Listening);
+        let turn_over = waits(state) && !waits(self.state);
         self.state = state;
         for action in actions {
             self.act(action);
@@ -380,14 +420,14 @@ impl Conductor {
         self.next = TurnId(id.0 + 1);
         self.bus.emit(Event::TurnStarted { turn: id });
         let abort = Arc::new(AtomicBool::new(false));
-        let samples: Vec<f32> = self.held.iter().copied().collect();
+        let parts = parts(&self.held, self.manners.longest);
         let (worker, notes, flag) = (
             Arc::clone(&self.company.transcriber),
             self.notes_in.clone(),
             Arc::clone(&abort),
         );
         let task = tokio::spawn(async move {
-            let result = worker.transcribe(samples, flag).await;
+            let result = transcribe_all(&worker, parts, flag).await;
             let _ = notes
                 .send(Note::Transcribed {
                     turn: id,
@@ -407,6 +447,7 @@ impl Conductor {
             queued: Vec::new(),
             played: 0,
             failure: None,
+            told: false,
         });
     }
 
@@ -448,16 +489,14 @@ impl Conductor {
     fn finish(&mut self, id: TurnId) {
         let Some(turn) = self.turn.take() else { return };
         let reply = turn.queued.join(" ");
-        match (&turn.failure, turn.queued.split_last()) {
-            (None, _) => self.company.history.record(&turn.transcript, &reply, true),
-            // The last clause tells of the failure. It is no part of the conversation: the model would take it for
-            // its own words.
-            (Some(_), Some((_, spoken))) if !spoken.is_empty() => {
-                self.company
-                    .history
-                    .record(&turn.transcript, &spoken.join(" "), false);
-            }
-            (Some(_), _) => {}
+        // A clause that tells of a failure is no part of the conversation: the model would take it for its own words.
+        let told = usize::from(turn.told && !turn.queued.is_empty());
+        let spoken = &turn.queued[..turn.queued.len() - told];
+        if turn.failure.is_none() || !spoken.is_empty() {
+            let (heard, complete) = (&turn.transcript, turn.failure.is_none());
+            self.company
+                .history
+                .record(heard, &spoken.join(" "), complete);
         }
         let stages = turn.timing.stages();
         info!(

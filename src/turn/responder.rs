@@ -123,27 +123,37 @@ pub async fn respond(job: Job) {
     // full the model's stream is not read, which is no harm: the server goes on writing into its socket.
     let (clauses_in, clauses_out) = mpsc::channel::<String>(1);
     let writing = write(turn, model, messages, &language, clauses_in, &notes);
-    let saying = Saying {
+    let mut saying = Saying {
         turn,
         language: &language,
         synthesizer,
         player,
         abort,
         notes: &notes,
+        gate: Some(gate),
+        count: 0,
     };
-    let (written, (count, said)) = tokio::join!(writing, saying.say(clauses_out, gate));
+    let (written, said) = tokio::join!(writing, saying.all(clauses_out));
     let failure = match (written, said) {
-        (_, Err(voice)) => Some(Failure::Voice(voice)),
+        (_, Err(Stop::Voice(error))) => Some(Failure::Voice(error)),
+        (_, Err(Stop::NotWanted)) => None,
         (Err(failure), Ok(())) => Some(failure),
+        // Signs alone, which no voice reads, or nothing at all: silence would leave the person waiting.
+        (Ok(()), Ok(())) if saying.count == 0 => {
+            match saying.clause(failure::nothing_written(&language)).await {
+                Err(Stop::Voice(error)) => Some(Failure::Voice(error)),
+                Ok(()) | Err(Stop::NotWanted) => Some(Failure::Empty),
+            }
+        }
         (Ok(()), Ok(())) => None,
     };
-    let _ = notes
-        .send(Note::ReplyEnded {
-            turn,
-            clauses: count,
-            failure,
-        })
-        .await;
+    let clauses = saying.count;
+    let ended = Note::ReplyEnded {
+        turn,
+        clauses,
+        failure,
+    };
+    let _ = notes.send(ended).await;
 }
 
 /// The model's stream, cut into clauses. A failure becomes a last clause that says what is wrong.
@@ -188,17 +198,12 @@ async fn write(
             return Ok(());
         }
     }
-    let failure = match failed {
-        Some(error) => Failure::Model(error),
-        None if !any => Failure::Empty,
-        None => return Ok(()),
+    let Some(error) = failed else {
+        return Ok(());
     };
-    let sentence = match &failure {
-        Failure::Model(error) => failure::spoken(error, language),
-        Failure::Voice(_) | Failure::Empty => failure::nothing_written(language),
-    };
+    let sentence = failure::spoken(&error, language);
     let _ = clauses.send(sentence.to_owned()).await;
-    Err(failure)
+    Err(Failure::Model(error))
 }
 
 async fn reached(notes: &mpsc::Sender<Note>, turn: TurnId, stage: Stage) {
@@ -211,6 +216,13 @@ async fn reached(notes: &mpsc::Sender<Note>, turn: TurnId, stage: Stage) {
         .await;
 }
 
+/// Why no further clause is said.
+enum Stop {
+    Voice(VoiceError),
+    /// The turn is over, or the player is.
+    NotWanted,
+}
+
 struct Saying<'a> {
     turn: TurnId,
     language: &'a str,
@@ -218,49 +230,50 @@ struct Saying<'a> {
     player: PlayerHandle,
     abort: Arc<AtomicBool>,
     notes: &'a mpsc::Sender<Note>,
+    /// Until the first clause has passed it.
+    gate: Option<oneshot::Receiver<()>>,
+    /// Clauses that have gone to the player.
+    count: usize,
 }
 
 impl Saying<'_> {
-    /// Synthesizes and queues clauses as they come; how many were queued, and whether the voice held out.
-    async fn say(
-        self,
-        mut clauses: mpsc::Receiver<String>,
-        gate: oneshot::Receiver<()>,
-    ) -> (usize, Result<(), VoiceError>) {
-        let mut gate = Some(gate);
-        let mut count = 0;
+    /// Says clauses as they come.
+    async fn all(&mut self, mut clauses: mpsc::Receiver<String>) -> Result<(), Stop> {
         while let Some(text) = clauses.recv().await {
-            let said = spoken::form(&text, self.language);
-            let speech = match self.synthesizer.say(said, Arc::clone(&self.abort)).await {
-                Ok(speech) => speech,
-                Err(error) => return (count, Err(error)),
-            };
-            if speech.samples.is_empty() {
-                continue;
-            }
-            if let Some(gate) = gate.take() {
-                reached(self.notes, self.turn, Stage::FirstSample).await;
-                let _ = self.notes.send(Note::ClauseReady { turn: self.turn }).await;
-                if gate.await.is_err() {
-                    return (0, Ok(()));
-                }
-            }
-            let queued = Note::ClauseQueued {
-                turn: self.turn,
-                text: text.clone(),
-            };
-            let _ = self.notes.send(queued).await;
-            let item = PlayItem {
-                tag: self.turn.0,
-                clause: count,
-                speech,
-                text,
-            };
-            if self.player.play(item).await.is_err() {
-                return (count, Ok(()));
-            }
-            count += 1;
+            self.clause(&text).await?;
         }
-        (count, Ok(()))
+        Ok(())
+    }
+
+    /// Synthesizes a clause and hands it to the player; one without any sound is passed over.
+    async fn clause(&mut self, text: &str) -> Result<(), Stop> {
+        let said = spoken::form(text, self.language);
+        let abort = Arc::clone(&self.abort);
+        let speech = self.synthesizer.say(said, self.language, abort).await;
+        let speech = speech.map_err(Stop::Voice)?;
+        if speech.samples.is_empty() {
+            return Ok(());
+        }
+        if let Some(gate) = self.gate.take() {
+            reached(self.notes, self.turn, Stage::FirstSample).await;
+            let _ = self.notes.send(Note::ClauseReady { turn: self.turn }).await;
+            gate.await.map_err(|_| Stop::NotWanted)?;
+        }
+        let (turn, text) = (self.turn, text.to_owned());
+        let queued = Note::ClauseQueued {
+            turn,
+            text: text.clone(),
+        };
+        let _ = self.notes.send(queued).await;
+        let clause = self.count;
+        let item = PlayItem {
+            tag: turn.0,
+            clause,
+            speech,
+            text,
+        };
+        self.player.play(item).await.map_err(|_| Stop::NotWanted)?;
+        self.count += 1;
+        Ok(())
     }
 }

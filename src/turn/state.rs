@@ -150,10 +150,18 @@ impl State {
             return (self, Vec::new());
         }
         if let Input::WatchdogBit { turn } = input {
-            return (
-                Self::Settling,
-                vec![Cancel(turn), Stuck(turn), DropHeldAudio, Settle],
-            );
+            let mut actions = vec![Cancel(turn), Stuck(turn), DropHeldAudio];
+            let next = match self {
+                Self::Speaking { .. } => {
+                    actions.push(Settle);
+                    Self::Settling
+                }
+                Self::Transcribing { talking: true, .. } | Self::Thinking { talking: true, .. } => {
+                    Self::Listening
+                }
+                _ => Self::Idle,
+            };
+            return (next, actions);
         }
         match (self, input) {
             (Self::Idle, Input::SpeechStarted) => (Self::Listening, Vec::new()),

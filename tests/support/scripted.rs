@@ -45,7 +45,11 @@ pub enum Hears {
 pub struct ScriptedTranscriber(pub VecDeque<Hears>);
 
 impl Transcriber for ScriptedTranscriber {
-    fn transcribe(&mut self, _: &[f32], abort: &AtomicBool) -> Result<Transcript, TranscribeError> {
+    fn transcribe(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
         let text = match self.0.pop_front() {
             Some(Hears::Words(text)) => text,
             Some(Hears::Fails) => return Err(TranscribeError::Failed("scripted".into())),
@@ -55,14 +59,24 @@ impl Transcriber for ScriptedTranscriber {
                 }
                 return Err(TranscribeError::Aborted);
             }
-            Some(Hears::Nothing) | None => "",
+            Some(Hears::Nothing) => "",
+            // Without a script: how many seconds there were.
+            None => {
+                return Ok(transcript(
+                    &(samples.len() as f32 / EAR_RATE as f32).to_string(),
+                ));
+            }
         };
-        Ok(Transcript {
-            text: text.into(),
-            language: "en".into(),
-            mean_logprob: -0.1,
-            refused: None,
-        })
+        Ok(transcript(text))
+    }
+}
+
+fn transcript(text: &str) -> Transcript {
+    Transcript {
+        text: text.into(),
+        language: "en".into(),
+        mean_logprob: -0.1,
+        refused: None,
     }
 }
 
@@ -119,7 +133,7 @@ impl LanguageModel for ScriptedModel {
     }
 }
 
-/// 20 ms of tone a clause; fails for a clause that contains `unspeakable`.
+/// 20 ms of tone a clause, nothing for signs alone; fails for a clause that contains `unspeakable`.
 pub struct ScriptedVoice(pub Arc<Mutex<Vec<String>>>);
 
 impl Voice for ScriptedVoice {
@@ -128,8 +142,9 @@ impl Voice for ScriptedVoice {
             return Err(VoiceError::Failed("scripted".into()));
         }
         self.0.lock().unwrap().push(text.to_owned());
+        let sounds = text.contains(char::is_alphanumeric);
         Ok(Speech {
-            samples: vec![0.1; 441],
+            samples: if sounds { vec![0.1; 441] } else { Vec::new() },
             rate: 22_050,
         })
     }

@@ -176,7 +176,7 @@ impl Reading {
                 Err(_) if event.is_error => {
                     self.chunk(answer::read(&Value::String(data.to_owned()), true));
                 }
-                Err(_) => self.nonsense(&format!("no JSON: {data}")),
+                Err(_) => self.nonsense(&format!("{} bytes that are no JSON", data.len())),
             }
             if self.failure.is_some() || self.is_over {
                 return;
@@ -310,7 +310,7 @@ impl Reading {
                 }
             }
             Err(error) if error.is_eof() => {}
-            Err(_) => self.nonsense(&format!("no JSON: {body}")),
+            Err(_) => self.nonsense(&format!("{} bytes that are no JSON", body.len())),
         }
         // An object that stops in the middle had begun like an answer.
         self.is_answer |= serde_json::from_str::<Value>(body).is_err_and(|e| e.is_eof());
