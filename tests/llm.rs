@@ -28,12 +28,20 @@ fn text_of(body: &Value) -> String {
 
 #[tokio::test]
 async fn it_says_that_it_loads_and_then_that_it_is_ready() {
-    let server = Server::spawn(&model());
-    let first = server.first_health().await;
-    assert_eq!(first.0, 503);
-    assert_eq!(first.1["status"], "loading");
-    let early = server.post(&question("hello")).await;
-    assert_eq!(early.status(), 503);
+    // The model may be loaded before anybody can ask; then another server is asked sooner.
+    let mut server = Server::spawn(&model());
+    let mut early = None;
+    for _ in 0..20 {
+        let (status, health) = server.first_health().await;
+        let answer = server.post(&question("hello")).await;
+        if status == 503 && answer.status() == 503 {
+            assert_eq!(health["status"], "loading");
+            early = Some(answer);
+            break;
+        }
+        server = Server::spawn(&model());
+    }
+    let early = early.expect("no server was ever seen loading");
     let early: Value = early.json().await.unwrap();
     assert_eq!(early["error"]["type"], "unavailable_error");
 
@@ -238,8 +246,11 @@ async fn requests_that_cannot_be_met_are_refused() {
     );
     let (status, error) = refused(json!({"messages": []})).await;
     assert_eq!((status, error["param"].as_str()), (400, Some("messages")));
-    let (status, _) = refused(question(&"x".repeat(5 << 20))).await;
-    assert_eq!(status, 413);
+    // The server refuses before it has read all of it, so that the client may see the connection close instead.
+    match server.try_post(&question(&"x".repeat(5 << 20))).await {
+        Ok(answer) => assert_eq!(answer.status(), 413),
+        Err(error) => assert!(!error.is_timeout(), "{error}"),
+    }
     assert_eq!(server.get("/v1/chat/completions").await.status(), 405);
     assert_eq!(server.get("/nothing").await.status(), 404);
     // And it still answers.

@@ -79,6 +79,11 @@ fn init(path: &Path) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(at)?;
     }
+    anyhow::ensure!(
+        !path.exists(),
+        "{} is there already; nothing was written",
+        path.display()
+    );
     let file = std::fs::File::options()
         .write(true)
         .create_new(true)

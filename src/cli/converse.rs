@@ -59,6 +59,14 @@ pub fn turn_json(report: &TurnReport) -> serde_json::Value {
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     let mut questions = Vec::new();
     for path in &args.questions {
+        if std::fs::canonicalize(path)
+            .is_ok_and(|p| std::fs::canonicalize(&args.out).is_ok_and(|o| o == p))
+        {
+            anyhow::bail!(
+                "--out {} is one of the questions; name another file",
+                path.display()
+            );
+        }
         let recording = wav::read_for_ear(path)?;
         if recording.truncated {
             eprintln!(

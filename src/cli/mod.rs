@@ -64,6 +64,14 @@ enum Command {
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Commands that only print end quietly when their reader has enough. The others write to sockets and to a child,
+    // and see a closed one as an error.
+    if matches!(
+        cli.command,
+        Command::Transcribe(_) | Command::Devices(_) | Command::Weights(_) | Command::Bench(_)
+    ) {
+        signal::end_on_closed_pipe();
+    }
     // The daemon's log is where details of failures are; the other commands say what is wrong themselves.
     log(if matches!(cli.command, Command::Run(_)) {
         "warn"
@@ -108,6 +116,12 @@ fn outcome(result: anyhow::Result<()>) -> ExitCode {
 fn log(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEARKEN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // ONNX Runtime tells of every node of its graphs.
+    let quiet = "ort=error".parse();
+    let filter = match quiet {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

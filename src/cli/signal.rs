@@ -76,6 +76,17 @@ impl Stop {
     }
 }
 
+/// Lets the system end the process when it writes to a closed pipe, as other programs do (`| head`).
+pub fn end_on_closed_pipe() {
+    // SAFETY: the default action runs no code of ours.
+    let _ = unsafe {
+        nix::sys::signal::signal(
+            nix::sys::signal::Signal::SIGPIPE,
+            nix::sys::signal::SigHandler::SigDfl,
+        )
+    };
+}
+
 fn force(why: &str) {
     eprintln!("hearken: {why}");
     // SAFETY: takes no pointer and does not return. The ordinary exit would take down the models' libraries while

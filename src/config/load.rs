@@ -231,9 +231,11 @@ fn typed(example: &Value, text: &str) -> Result<Value, String> {
         Value::Integer(_) => Value::Integer(text.parse().map_err(|_| wrong("a whole number"))?),
         Value::Float(_) => Value::Float(text.parse().map_err(|_| wrong("a number"))?),
         Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| wrong("true or false"))?),
+        // As in the file, or as people write it: en, ko.
         Value::Array(_) => Value::Array(
-            text.split(',')
-                .map(str::trim)
+            text.trim_matches(['[', ']'])
+                .split(',')
+                .map(|item| item.trim().trim_matches(['"', '\'']))
                 .filter(|item| !item.is_empty())
                 .map(|item| Value::String(item.to_owned()))
                 .collect(),
@@ -314,6 +316,10 @@ mod tests {
         assert_eq!(config.listen.onset_ms, 120);
         assert_eq!(config.listen.pre_roll_ms, 300);
         assert_eq!(config.listen.languages, ["de", "fr"]);
+        let languages =
+            |text: &str| read("", "", &[], &[format!("listen.languages={text}")]).unwrap();
+        assert_eq!(languages("[]").listen.languages, Vec::<String>::new());
+        assert_eq!(languages("[\"de\", 'fr']").listen.languages, ["de", "fr"]);
     }
 
     #[test]

@@ -160,8 +160,9 @@ impl Playback {
         self.progress = (0, 0, None);
     }
 
-    /// Writes what fits, with loudness going towards `gain`, and looks at what has been heard by `now`.
-    pub(super) fn step(&mut self, gain: f32, now: Instant) {
+    /// Writes what fits, with loudness going towards `gain` (asked anew for each block), and looks at what has been heard
+    /// by `now`.
+    pub(super) fn step(&mut self, gain: impl Fn() -> f32, now: Instant) {
         if self.busy {
             let outcome = self.write(gain).and_then(|()| self.watch(now));
             self.observe(now);
@@ -176,7 +177,7 @@ impl Playback {
     }
 
     /// Makes samples ready and hands them to the speaker until it is full or the sound is written.
-    fn write(&mut self, gain: f32) -> Result<(), SpeakerError> {
+    fn write(&mut self, gain: impl Fn() -> f32) -> Result<(), SpeakerError> {
         let Some(speaker) = &mut self.speaker else {
             return Ok(());
         };
@@ -196,7 +197,7 @@ impl Playback {
                 return Ok(());
             }
             self.writing = Some(writing);
-            self.level = ramp(&mut self.ready, self.level, gain, speaker.rate());
+            self.level = ramp(&mut self.ready, self.level, gain(), speaker.rate());
         }
     }
 

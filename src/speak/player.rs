@@ -238,8 +238,7 @@ fn serve(
             }
             None => {}
         }
-        let gain = gain(shared);
-        playback.step(gain, Instant::now());
+        playback.step(|| gain(shared), Instant::now());
         if !took && !playback.is_idle() {
             std::thread::park_timeout(TICK);
         }

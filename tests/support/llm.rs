@@ -155,6 +155,12 @@ impl Server {
         self.client().post(url).json(body).send().await.unwrap()
     }
 
+    /// A chat request that the server may break off.
+    pub async fn try_post(&self, body: &Value) -> Result<reqwest::Response, reqwest::Error> {
+        let url = "http://llm/v1/chat/completions";
+        self.client().post(url).json(body).send().await
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
