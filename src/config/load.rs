@@ -203,24 +203,21 @@ fn paths(table: &Table, prefix: &str, out: &mut Vec<String>) {
 
 /// Puts the text of a variable or flag at a dotted key, as the type that the key has.
 fn put(table: &mut Table, schema: &Table, key: &str, text: &str) -> Result<(), String> {
-    let (first, rest) = match key.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (key, None),
-    };
-    let example = schema.get(first);
-    match (example, rest) {
-        (Some(Value::Table(inner)), Some(rest)) => match table.get_mut(first) {
-            Some(Value::Table(t)) => put(t, inner, rest, text).map_err(|problem| {
-                problem.replace("there is no key \"", &format!("there is no key \"{first}."))
-            }),
-            _ => Err(unknown(key)),
-        },
-        (Some(Value::Table(_)), None) => Err(format!("{key:?} is a section; name a key in it")),
-        (Some(example), None) => {
-            table.insert(first.to_owned(), typed(example, text)?);
+    let (mut table, mut schema, mut rest) = (table, schema, key);
+    while let Some((section, inner)) = rest.split_once('.') {
+        match (table.get_mut(section), schema.get(section)) {
+            (Some(Value::Table(t)), Some(Value::Table(s))) => (table, schema) = (t, s),
+            _ => return Err(unknown(key)),
+        }
+        rest = inner;
+    }
+    match schema.get(rest) {
+        Some(Value::Table(_)) => Err(format!("{key:?} is a section; name a key in it")),
+        Some(example) => {
+            table.insert(rest.to_owned(), typed(example, text)?);
             Ok(())
         }
-        (_, _) => Err(unknown(key)),
+        None => Err(unknown(key)),
     }
 }
 
@@ -351,6 +348,7 @@ mod tests {
         assert!(fails("", &["listen.hangover_ms"]).contains("KEY=VALUE"));
         assert!(fails("", &["listen.hangover_ms=x"]).contains("not a whole number"));
         assert!(fails("", &["listen.hangovr_ms=1"]).contains("hangover_ms"));
+        assert!(fails("", &["reply.modle=x"]).contains("\"reply.model\""));
         assert!(fails("", &["listen=1"]).contains("is a section"));
         let environment = [("HEARKEN_LISTEN_HANGOVER".to_owned(), "1".to_owned())];
         let said = read("", "f.toml", &environment, &[])
