@@ -14,6 +14,7 @@ use super::TurnId;
 use super::responder::{Failure, Job, Note, respond};
 use super::state::{Action, Input, State};
 use super::timing::{Stage, Timing};
+use super::transcription::{parts, transcribe_all};
 use crate::audio::{EAR_RATE, MicrophoneError, SpeakerError};
 use crate::event::{Bus, Event, TurnReport};
 use crate::listen::ear::EarHandle;
@@ -126,41 +127,6 @@ pub async fn converse(
         recordings_over: false,
     };
     conductor.run(notes, shutdown).await
-}
-
-/// The utterances, joined as far as `longest` samples allow: what somebody says with a pause in it is one sentence.
-fn parts(held: &[Vec<f32>], longest: usize) -> Vec<Vec<f32>> {
-    let mut parts: Vec<Vec<f32>> = Vec::new();
-    for utterance in held {
-        match parts.last_mut() {
-            Some(last) if last.len() + utterance.len() <= longest => last.extend(utterance),
-            _ => parts.push(utterance.clone()),
-        }
-    }
-    parts
-}
-
-/// The transcript of all parts, one after the other. Parts without words do not count.
-async fn transcribe_all(
-    worker: &Worker,
-    parts: Vec<Vec<f32>>,
-    abort: Arc<AtomicBool>,
-) -> Result<Transcript, TranscribeError> {
-    let mut whole: Option<Transcript> = None;
-    for part in parts {
-        let next = worker.transcribe(part, Arc::clone(&abort)).await?;
-        whole = Some(match whole {
-            Some(mut before) if !before.text.is_empty() => {
-                if !next.text.is_empty() {
-                    before.text = format!("{} {}", before.text, next.text);
-                    before.mean_logprob = before.mean_logprob.min(next.mean_logprob);
-                }
-                before
-            }
-            _ => next,
-        });
-    }
-    whole.ok_or_else(|| TranscribeError::Failed("there was nothing to transcribe".into()))
 }
 
 struct Conductor {

@@ -4,6 +4,7 @@ pub mod conductor;
 pub mod responder;
 pub mod state;
 pub mod timing;
+pub mod transcription;
 
 use serde::Serialize;
 
