@@ -26,6 +26,13 @@ use crate::request::{Chat, Sampling};
 /// The repeat penalties look at so many tokens of the reply.
 const PENALTY_WINDOW: i32 = 64;
 
+/// So many tokens in a row may be said a second time, such as a name or "seven plus five"; more become unlikely.
+const LOOP_TOKENS: i32 = 5;
+/// So far back a repetition is looked for, in tokens of the reply.
+const LOOP_WINDOW: i32 = 256;
+/// Nothing is a repetition across these.
+const LOOP_BREAKERS: [&str; 2] = ["\n", "\""];
+
 /// A request and the way back to its client. The client is gone when the channel is closed.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -142,7 +149,7 @@ impl Engine<'_> {
 
         let begin = Instant::now();
         let vocab = self.model.vocab();
-        let mut sampler = sampler(&chat.sampling, self.model.n_vocab());
+        let mut sampler = sampler(&chat.sampling, self.model);
         let mut pieces = Pieces::new(chat.stop.clone());
         let mut generated = 0;
         let finish = loop {
@@ -249,8 +256,9 @@ fn ms_since(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1000.0
 }
 
-fn sampler(how: &Sampling, vocabulary: i32) -> LlamaSampler {
+fn sampler(how: &Sampling, model: &LlamaModel) -> LlamaSampler {
     let mut chain = Vec::new();
+    let vocabulary = model.n_vocab();
     let penalized =
         how.repeat_penalty != 1.0 || how.frequency_penalty != 0.0 || how.presence_penalty != 0.0;
     if penalized {
@@ -261,6 +269,18 @@ fn sampler(how: &Sampling, vocabulary: i32) -> LlamaSampler {
             how.repeat_penalty,
             how.frequency_penalty,
             how.presence_penalty,
+        ));
+    }
+    if how.repeat_penalty > 1.0 {
+        // A small model that has begun to say the same words again goes on for ever; this breaks the loop. Multiplier
+        // and base are the sampler's own usual ones.
+        chain.push(LlamaSampler::dry(
+            model,
+            0.8,
+            1.75,
+            LOOP_TOKENS,
+            LOOP_WINDOW,
+            LOOP_BREAKERS,
         ));
     }
     if how.temperature <= 0.0 {
