@@ -67,7 +67,7 @@ pub struct Listen {
     pub model: String,
     /// Words to expect (names, jargon); whisper's initial prompt.
     pub prompt: String,
-    /// Threads for whisper; 0 chooses.
+    /// Threads for whisper at most; 0 chooses.
     pub threads: usize,
     /// Probability from which a frame counts as speech, 0 to 1.
     pub vad_threshold: f32,

@@ -44,6 +44,47 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// How many of `wanted` threads to compute on right now: no more than there are cores without other work, at least
+/// one. Threads that meet at a barrier after each small step are slower than one thread when they must share a core
+/// with somebody else; where the scheduler puts two of them on one core, several times slower.
+pub fn free(wanted: usize) -> usize {
+    // The number of processes that want a core is a moment's; the least of three looks leaves out what only blinks.
+    let look = || {
+        std::fs::read_to_string("/proc/loadavg")
+            .ok()
+            .and_then(|text| running(&text))
+    };
+    let least = (0..3)
+        .filter_map(|n| {
+            if n > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            look()
+        })
+        .min();
+    match least {
+        Some(running) => share(wanted, cores(), running),
+        None => wanted,
+    }
+}
+
+/// [`free`] without the clock: `running` counts the threads on the machine that want a core, this one among them.
+fn share(wanted: usize, cores: usize, running: usize) -> usize {
+    let others = running.saturating_sub(1);
+    wanted.min(cores.saturating_sub(others)).max(1)
+}
+
+/// The fourth field of Linux's `/proc/loadavg` begins with it: `0.20 0.18 0.12 1/80 11206`.
+fn running(loadavg: &str) -> Option<usize> {
+    loadavg
+        .split_whitespace()
+        .nth(3)?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
+}
+
 /// Makes OpenMP's threads wait as this file's head says: sets the variable and starts this program anew in its own
 /// place (same process, same arguments), once, because libgomp has read its environment already. Call it first in
 /// `main`, before there is any thread. A length that the user has set stands. When the new start fails, the program
@@ -88,6 +129,17 @@ mod tests {
             voice: 1,
         };
         assert_eq!(budget(2), two);
+    }
+
+    #[test]
+    fn threads_keep_to_cores_without_other_work() {
+        assert_eq!(running("0.20 0.18 0.12 3/80 11206\n"), Some(3));
+        assert_eq!(running(""), None);
+        assert_eq!(share(2, 2, 1), 2);
+        assert_eq!(share(2, 2, 2), 1);
+        assert_eq!(share(2, 2, 9), 1);
+        assert_eq!(share(4, 8, 3), 4);
+        assert_eq!(share(8, 8, 3), 6);
     }
 
     #[test]

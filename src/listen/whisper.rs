@@ -186,7 +186,7 @@ impl Whisper {
         self.state.full(params, samples).map_err(failed)?;
         let (_, likely) = self
             .state
-            .lang_detect(0, self.settings.threads)
+            .lang_detect(0, crate::threads::free(self.settings.threads))
             .map_err(failed)?;
         Ok(self.choice.likeliest(&likely))
     }
@@ -344,7 +344,7 @@ fn params<'a, 'b>(
     context: usize,
 ) -> FullParams<'a, 'b> {
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-    params.set_n_threads(settings.threads as c_int);
+    params.set_n_threads(crate::threads::free(settings.threads) as c_int);
     params.set_language(Some(language));
     params.set_audio_ctx(context as c_int);
     params.set_temperature(0.0);
