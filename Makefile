@@ -1,5 +1,5 @@
 # Thin on purpose: each target is one script or a few lines.
-.PHONY: all demo test run install uninstall build clean
+.PHONY: all demo test soak run install uninstall build clean
 
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 export CARGO_TERM_COLOR ?= auto
@@ -23,6 +23,11 @@ demo:
 test:
 	@scripts/deps.sh test
 	@scripts/test.sh
+
+# The spoken scenarios N times, JOBS at once, with a table of failures: make soak N=3
+soak:
+	@scripts/deps.sh test
+	@scripts/soak.sh $(or $(N),10) $(or $(JOBS),1) $(SCENARIOS)
 
 # The daemon on this computer's microphone and loudspeaker.
 run: build

@@ -34,7 +34,7 @@ step "weights"
 # The checkpoints first: the importer's test reads them, and whisper's own weights are made of them.
 target/release/hearken weights pull whisper-base-ct2 whisper-tiny.en-ct2
 target/release/hearken weights pull
-target/release/hearken weights pull smollm2-135m whisper-tiny.en
+target/release/hearken weights pull smollm2-135m whisper-tiny.en hey-marvin wake-melspectrogram wake-embedding
 
 step "tests"
 cargo test --release --locked --no-fail-fast

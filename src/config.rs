@@ -11,23 +11,49 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, default_path, load};
 
+use crate::listen::name::Name;
+
 /// The annotated default, as `hearken config --default` prints it.
 pub const ANNOTATED_DEFAULT: &str = include_str!("../assets/hearken.toml");
 
 /// Everything that can be set.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What hearken is called, until it is told another name.
+    pub name: String,
     /// Where weights live; the XDG data folder when empty.
     pub data_dir: PathBuf,
     /// Devices and loudness.
     pub audio: Audio,
+    /// What of the microphone's sound is changed before anybody listens.
+    pub echo: Echo,
     /// From samples to words.
     pub listen: Listen,
+    /// What is meant for hearken.
+    pub attention: Attention,
+    /// Speech while hearken speaks.
+    pub barge_in: BargeIn,
     /// From words to a reply.
     pub reply: Reply,
     /// From a reply to sound.
     pub speak: Speak,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "Samantha".into(),
+            data_dir: PathBuf::new(),
+            audio: Audio::default(),
+            listen: Listen::default(),
+            echo: Echo::default(),
+            attention: Attention::default(),
+            barge_in: BargeIn::default(),
+            reply: Reply::default(),
+            speak: Speak::default(),
+        }
+    }
 }
 
 /// Devices and loudness.
@@ -51,6 +77,28 @@ impl Default for Audio {
             loudspeaker: "default".into(),
             volume_percent: 100,
             chimes: true,
+        }
+    }
+}
+
+/// What of the microphone's sound is changed before anybody listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Echo {
+    /// Whether hearken's own voice is taken out of what the microphone hears.
+    pub cancellation: bool,
+    /// Whether steady noise is lowered.
+    pub noise_suppression: bool,
+    /// Whether faint voices are raised.
+    pub gain_control: bool,
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        Self {
+            cancellation: true,
+            noise_suppression: true,
+            gain_control: false,
         }
     }
 }
@@ -97,6 +145,79 @@ impl Default for Listen {
             hangover_ms: 640,
             max_utterance_ms: 28_000,
             logprob_floor: -1.0,
+        }
+    }
+}
+
+/// Whom hearken takes itself to be spoken to by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Whoever says its name, and whoever it has just answered.
+    Name,
+    /// Everybody: all that is said is for hearken.
+    Always,
+    /// Whoever pushes: SIGUSR1, or Enter in the terminal of `hearken run`.
+    PushToTalk,
+}
+
+/// What is meant for hearken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attention {
+    /// Who is listened to.
+    pub mode: Mode,
+    /// So long after a reply has been played no name is needed, in ms.
+    pub follow_up_ms: u64,
+    /// So long after the name alone, or a push, hearken waits for what is wanted, in ms.
+    pub called_ms: u64,
+    /// A wake-word classifier of one's own (openWakeWord kind, ONNX); none when empty.
+    pub wake_model: PathBuf,
+    /// Its score from which it counts, 0 to 1.
+    pub wake_threshold: f32,
+}
+
+impl Default for Attention {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Name,
+            follow_up_ms: 8_000,
+            called_ms: 8_000,
+            wake_model: PathBuf::new(),
+            wake_threshold: 0.5,
+        }
+    }
+}
+
+/// What stops a reply that is being spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// `speech` with echo cancellation, `off` without.
+    Auto,
+    /// Nothing: hearken does not listen while it speaks.
+    Off,
+    /// Its name, or a word such as "stop".
+    Name,
+    /// Any sentence.
+    Speech,
+}
+
+/// Speech while hearken speaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BargeIn {
+    /// What stops a reply.
+    pub policy: Policy,
+    /// So much quieter hearken becomes while it finds out whether it is being interrupted, in dB.
+    pub duck_db: f32,
+}
+
+impl Default for BargeIn {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Auto,
+            duck_db: 12.0,
         }
     }
 }
@@ -154,34 +275,34 @@ pub struct Reply {
 }
 
 /// Instructions with examples: the embedded model is small and follows an example where it overlooks a rule. They cost
-/// nothing per turn, because the model keeps them computed.
+/// nothing per turn, because the model keeps them computed. `{name}` stands for the name.
 const SYSTEM_PROMPT: &str = "\
-You are Hearken, a voice assistant. Answer in one or two short spoken sentences, in the language of the question: English or Korean. No lists, no markdown. You have no clock, no weather report and no timers.\n\
+You are {name}, a voice assistant. Answer in one or two short spoken sentences, in the language of the question: English or Korean. No lists, no markdown. You have no clock, no weather report and no timers.\n\
 Examples:\n\
 User: What time is it?\n\
-Hearken: I have no clock, so I can't tell.\n\
+{name}: I have no clock, so I can't tell.\n\
 User: What's the weather like today?\n\
-Hearken: I can't see the weather from here.\n\
+{name}: I can't see the weather from here.\n\
 User: How do I cook rice?\n\
-Hearken: Simmer one cup of rice in two cups of water for fifteen minutes, then let it rest.\n\
+{name}: Simmer one cup of rice in two cups of water for fifteen minutes, then let it rest.\n\
 User: Set an alarm.\n\
-Hearken: Sorry, I can't do that yet.\n\
+{name}: Sorry, I can't do that yet.\n\
 User: I'm tired.\n\
-Hearken: I'm sorry to hear that. A short rest may help.\n\
+{name}: I'm sorry to hear that. A short rest may help.\n\
 User: My name is Tom.\n\
-Hearken: Nice to meet you, Tom.\n\
+{name}: Nice to meet you, Tom.\n\
 User: How are you?\n\
-Hearken: I'm fine, thank you. How are you?\n\
+{name}: I'm fine, thank you. How are you?\n\
 User: 너는 누구니?\n\
-Hearken: 저는 음성 비서 히어큰이에요.\n\
+{name}: 저는 음성 비서 {name}입니다.\n\
 User: 지금 몇 시야?\n\
-Hearken: 시계가 없어서 몇 시인지 몰라요.\n\
+{name}: 시계가 없어서 몇 시인지 몰라요.\n\
 User: 오늘 날씨 어때?\n\
-Hearken: 저는 날씨를 알 수 없어요.\n\
+{name}: 저는 날씨를 알 수 없어요.\n\
 User: 오늘 피곤해.\n\
-Hearken: 힘드셨겠어요. 조금 쉬어 보세요.\n\
+{name}: 힘드셨겠어요. 조금 쉬어 보세요.\n\
 User: 고마워.\n\
-Hearken: 천만에요! 안녕히 계세요.";
+{name}: 천만에요! 안녕히 계세요.";
 
 impl Default for Reply {
     fn default() -> Self {
@@ -253,10 +374,32 @@ fn validate(config: &Config) -> Result<(), String> {
     let Config {
         audio,
         listen,
+        attention,
+        barge_in,
         reply,
         speak,
         ..
     } = config;
+    Name::new(&config.name).map_err(|e| format!("name = {:?}: {e}", config.name))?;
+    within(
+        "attention.follow_up_ms",
+        attention.follow_up_ms as f64,
+        0.0,
+        120_000.0,
+    )?;
+    within(
+        "attention.called_ms",
+        attention.called_ms as f64,
+        1_000.0,
+        120_000.0,
+    )?;
+    within(
+        "attention.wake_threshold",
+        attention.wake_threshold.into(),
+        0.01,
+        0.99,
+    )?;
+    within("barge_in.duck_db", barge_in.duck_db.into(), 0.0, 60.0)?;
     within(
         "audio.volume_percent",
         audio.volume_percent.into(),

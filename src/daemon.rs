@@ -1,20 +1,26 @@
 //! Builds the parts that the configuration names, holds the conversation, and stops everything in the order of the
 //! path: ear, turn, voice, loudspeaker, language model.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::audio::{EAR_RATE, Microphone, Speaker};
 use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
 use crate::event::Bus;
+use crate::listen::confirm::Confirming;
 use crate::listen::ear::{Ear, EarSettings};
+use crate::listen::echo::EchoSettings;
+use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
 use crate::listen::vad::{SpeechDetector, Vad};
+use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
 use crate::listen::worker::Worker;
+use crate::memory;
 use crate::onnx::{self, OnnxError};
 use crate::reply;
 use crate::reply::embedded::{Embedded, EmbeddedError, EmbeddedSettings};
@@ -27,6 +33,8 @@ use crate::speak::player::{Player, PlayerSettings};
 use crate::speak::voice::Voice;
 use crate::speak::worker::Synthesizer;
 use crate::threads;
+use crate::turn::attention::Attention;
+use crate::turn::barge_in;
 use crate::turn::conductor::{Company, Ending, Manners, converse};
 use crate::weights::{Role, Store, WeightsError};
 
@@ -66,6 +74,8 @@ pub struct Parts {
     pub microphone: Box<dyn Microphone>,
     /// Tells speech from other sound.
     pub vad: Box<dyn SpeechDetector>,
+    /// Hears a wake word in speech; without one, words alone tell whether hearken is called.
+    pub wake: Option<Box<dyn WakeDetector>>,
     /// Makes words of speech.
     pub transcriber: Box<dyn Transcriber>,
     /// Writes replies.
@@ -74,6 +84,10 @@ pub struct Parts {
     pub voice: Box<dyn Voice>,
     /// Plays them.
     pub speaker: Box<dyn Speaker>,
+    /// Somebody pushes to talk.
+    pub push: Arc<Notify>,
+    /// Where a name that is said aloud is kept; nowhere when `None`.
+    pub name_file: Option<PathBuf>,
 }
 
 /// The language model that the configuration names, and what must be stopped with it.
@@ -115,11 +129,11 @@ impl Mind {
 
     /// Has the embedded model read its instructions while nobody waits for it, so that the first turn need not. Returns
     /// at once; a failure shows at the first turn.
-    pub fn warm(&self, config: &Config) {
+    pub fn warm(&self, config: &Config, name: &str) {
         if let (Backend::Embedded, Some(embedded)) = (config.reply.backend, &self.embedded) {
             let instructions = Message {
                 role: reply::model::Role::System,
-                text: config.reply.system_prompt.clone(),
+                text: reply::instructions(&config.reply.system_prompt, name),
             };
             let embedded = Arc::clone(embedded);
             tokio::spawn(async move {
@@ -154,19 +168,42 @@ pub fn open_vad(store: &Store) -> Result<Vad, StartError> {
     Ok(Vad::open(&store.locate("silero-vad", Role::Vad)?)?)
 }
 
+/// Opens the wake model that the configuration names, if any.
+///
+/// # Errors
+/// When its file, or that of a stage before it, is missing or damaged.
+pub fn open_wake(
+    config: &Config,
+    store: &Store,
+) -> Result<Option<Box<dyn WakeDetector>>, StartError> {
+    let attention = &config.attention;
+    let own = attention.wake_model.to_string_lossy();
+    if own.is_empty() {
+        return Ok(None);
+    }
+    let files = WakeFiles {
+        spectrogram: store.locate("wake-melspectrogram", Role::Wake)?,
+        embedding: store.locate("wake-embedding", Role::Wake)?,
+        classifier: store.locate(&own, Role::Wake)?,
+    };
+    let model = WakeModel::open(&files, attention.wake_threshold)?;
+    Ok(Some(Box::new(model)))
+}
+
 /// Opens speech-to-text.
 ///
 /// # Errors
 /// When its weights are missing or damaged.
-pub fn open_transcriber(config: &Config, store: &Store) -> Result<Whisper, StartError> {
+pub fn open_transcriber(config: &Config, store: &Store) -> Result<Confirming<Whisper>, StartError> {
     let model = store.locate(&config.listen.model, Role::Stt)?;
-    Ok(Whisper::open(
+    let whisper = Whisper::open(
         &model,
         WhisperSettings::new(
             &config.listen,
             threads(config.listen.threads, |b| b.whisper),
         ),
-    )?)
+    )?;
+    Ok(Confirming::new(whisper))
 }
 
 /// Tokens of the context that the conversation may fill: the reply needs the rest.
@@ -186,6 +223,14 @@ fn threads(set: usize, share: impl Fn(threads::Budget) -> usize) -> usize {
     }
 }
 
+/// What hearken is called: the name that was said and kept in `file`, or else the configured one.
+pub fn name(config: &Config, file: Option<&Path>) -> String {
+    match file {
+        Some(file) => memory::name::recall(file, &config.name),
+        None => config.name.clone(),
+    }
+}
+
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. The ear's thread has
 /// ended when it returns; the threads `transcribe`, `voice` and `player` have nothing left to do and are ending.
 ///
@@ -197,18 +242,25 @@ pub async fn run(
     bus: Bus,
     shutdown: CancellationToken,
 ) -> Result<(), Ending> {
+    let name = Name::new(&name(config, parts.name_file.as_deref())).map_err(Ending::Name)?;
     // The ear waits when the conductor is behind; 16 utterances are minutes of speech.
     let (heard_in, heard) = mpsc::channel(16);
+    let mut speaker = parts.speaker;
+    let far_end = speaker.far_end();
+    let cancels = config.echo.cancellation && far_end.is_some();
     let ear = Ear::spawn(
         parts.microphone,
         parts.vad,
+        parts.wake,
+        far_end,
+        EchoSettings::from(&config.echo),
         EarSettings::from(&config.listen),
         heard_in,
     )?;
     let settings = PlayerSettings {
         volume_percent: config.audio.volume_percent,
     };
-    let (player, played) = Player::spawn(parts.speaker, settings)?;
+    let (player, played) = Player::spawn(speaker, settings)?;
     if config.audio.chimes {
         player.chime(Chime::Listening);
     }
@@ -226,13 +278,20 @@ pub async fn run(
         synthesizer: synthesizer.clone(),
         player,
         played,
-        history: History::new(
-            &config.reply.system_prompt,
-            config.reply.history_turns,
-            budget(&config.reply),
-        ),
+        // The conductor instructs it, with the name.
+        history: History::new("", config.reply.history_turns, budget(&config.reply)),
+        push: parts.push,
     };
     let manners = Manners {
+        name,
+        configured_name: config.name.clone(),
+        name_file: parts.name_file,
+        instructions: config.reply.system_prompt.clone(),
+        attention: Attention::new(&config.attention),
+        policy: barge_in::policy(&config.barge_in, cancels),
+        duck_db: config.barge_in.duck_db,
+        volume_percent: config.audio.volume_percent,
+        rate_percent: config.speak.rate_percent,
         tail: TAIL,
         patience: PATIENCE.max(slowest_model * 2),
         longest: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),

@@ -44,6 +44,61 @@ pub enum Event {
         /// The clause.
         text: String,
     },
+    /// Somebody speaks over the reply; hearken speaks more quietly until it knows what they want.
+    Ducked {
+        /// The turn.
+        turn: TurnId,
+        /// So long after the first sound of that speech, in ms.
+        after_ms: f64,
+    },
+    /// It was nothing; the reply goes on at its full loudness.
+    Restored {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// The reply was stopped for good. [`Event::TurnFinished`] follows.
+    Interrupted {
+        /// The turn.
+        turn: TurnId,
+        /// What of the reply was heard.
+        heard: String,
+        /// So long after the first sound of the speech that did it, in ms.
+        after_ms: f64,
+    },
+    /// The reply is held until it is told to go on.
+    Held {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// A held reply goes on.
+    WentOn {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// The name alone was heard, or somebody pushed: hearken waits for what is wanted.
+    Called,
+    /// For so long no name is needed.
+    WindowOpened {
+        /// Its length in ms.
+        ms: u64,
+    },
+    /// The name is needed again.
+    WindowClosed,
+    /// Somebody spoke, and not to hearken. What they said is nobody's business.
+    Overheard,
+    /// A command was obeyed.
+    Command {
+        /// The turn.
+        turn: TurnId,
+        /// Which one.
+        command: &'static str,
+    },
+    /// hearken was told to sleep: it hears its name alone.
+    Asleep,
+    /// It listens again.
+    Awake,
+    /// What echo cancellation achieved in the reply that has just been played.
+    Echo(EchoState),
     /// The turn was given up before it sounded, because the speaker had not finished or the daemon stops.
     TurnCancelled {
         /// The turn.
@@ -60,6 +115,17 @@ pub enum Event {
     Ended,
 }
 
+/// What echo cancellation does, as far as it can be measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EchoState {
+    /// Whether it works: it is on, and there is a far end to cancel.
+    pub active: bool,
+    /// Echo return loss enhancement in dB: by so much less echo is left.
+    pub erle_db: Option<f32>,
+    /// From the loudspeaker to the microphone, in ms.
+    pub delay_ms: Option<f32>,
+}
+
 /// A finished turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnReport {
@@ -69,6 +135,8 @@ pub struct TurnReport {
     pub transcript: String,
     /// What was spoken; only what really sounded.
     pub reply: String,
+    /// Somebody interrupted the reply.
+    pub interrupted: bool,
     /// What went wrong, if anything did; the person has heard a short sentence about it.
     pub failure: Option<String>,
     /// When each stage was reached.

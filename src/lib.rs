@@ -6,7 +6,9 @@
 //! | folder | from → to | runs on |
 //! |---|---|---|
 //! | [`audio`]  | air ↔ samples; the only place that knows devices | the operating system's callbacks |
+//! | [`command`] | words that need no model → what hearken does; the words of barge-in | wherever words arrive; pure |
 //! | [`listen`] | samples → words: voice activity, endpoint, whisper | threads `ear`, `transcribe` |
+//! | [`memory`] | what is kept from one day to the next | whoever asks |
 //! | [`reply`]  | words → clauses: language-model backends, history | tokio tasks |
 //! | [`speak`]  | clauses → samples: Piper, eSpeak NG, the player | threads `voice`, `player` |
 //! | [`turn`]   | who talks when: the state machine and its conductor | one tokio task |
@@ -18,10 +20,12 @@
 //! a different ggml and cannot be linked into one program.
 
 pub mod audio;
+pub mod command;
 pub mod config;
 pub mod daemon;
 pub mod event;
 pub mod listen;
+pub mod memory;
 pub mod onnx;
 pub mod reply;
 pub mod speak;

@@ -93,6 +93,7 @@ fn the_output_callback() {
     for (channels, rate) in [(1, 16_000), (2, 48_000), (6, 44_100)] {
         let (channels, rate) = (NonZero::new(channels).unwrap(), NonZero::new(rate).unwrap());
         let (source, mut feed) = Source::new(channels, rate, 4000);
+        let mut far_end = feed.far_end().unwrap();
         let (mixer, mut output) = rodio::mixer::mixer(channels, rate);
         mixer.add(source);
         // The first callback takes the source over, once.
@@ -132,6 +133,24 @@ fn the_output_callback() {
                 .count();
         });
         assert_eq!((count, heard), (0, 10 * frame));
+        // Ducked, paused, and a reference that nobody reads: ten seconds and more of it.
+        feed.write(&[0.5; 4000]);
+        feed.set_gain(0.25);
+        let frames = 11 * usize::try_from(rate.get()).unwrap();
+        let count = allocations(|| {
+            output.by_ref().take(1000 * frame).for_each(drop);
+            feed.pause(true);
+            output.by_ref().take(500 * frame).for_each(drop);
+            feed.pause(false);
+            output.by_ref().take(frames * frame).for_each(drop);
+        });
+        assert_eq!(count, 0);
+        let mut copied = Vec::new();
+        far_end.read(&mut copied);
+        assert_eq!(copied.len(), 10 * usize::try_from(rate.get()).unwrap());
+        assert!(far_end.dropped() > 0);
+        assert!(copied.iter().filter(|s| **s == 0.5).count() >= 1000);
+        assert!(copied.iter().any(|s| (*s - 0.125).abs() < 1e-6));
     }
 }
 

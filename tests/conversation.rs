@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
 use hearken::audio::{Microphone, MicrophoneError, SpeakerError};
-use hearken::config::Config;
+use hearken::config::{Config, Mode};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::reply::model::{ModelError, Role};
@@ -37,6 +37,9 @@ struct Conversation {
 fn config() -> Config {
     let mut config = Config::default();
     config.audio.chimes = false;
+    // What is scripted is heard to the sample.
+    config.echo.noise_suppression = false;
+    config.attention.mode = Mode::Always;
     config
 }
 
@@ -63,10 +66,13 @@ fn begin_with(
     let parts = Parts {
         microphone,
         vad: Box::new(Loudness),
+        wake: None,
         transcriber: Box::new(ScriptedTranscriber(hears.into())),
         model,
         voice: Box::new(ScriptedVoice(Arc::clone(&said))),
         speaker: Box::new(speaker),
+        push: Arc::default(),
+        name_file: None,
     };
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();

@@ -160,7 +160,7 @@ fn hears_a_person_and_answers_through_the_loudspeaker() {
     let dir = tempfile::tempdir().unwrap();
     let server = SoundServer::start();
     let mut command = by_default(server.command(HEARKEN));
-    command.args(["run", "--json"]);
+    command.args(["run", "--json", "--set", "attention.mode=always"]);
     let daemon = Daemon::start(command);
     daemon.until("ready");
 
@@ -225,7 +225,7 @@ fn stops_at_any_moment() {
     ];
     for (index, moment) in moments.iter().enumerate() {
         let mut command = by_default(server.command(HEARKEN));
-        command.args(["run", "--json"]);
+        command.args(["run", "--json", "--set", "attention.mode=always"]);
         let daemon = Daemon::start(command);
         let mut player = None;
         if index >= 1 {
@@ -324,7 +324,7 @@ fn says_what_is_wrong_when_the_sound_goes_away() {
     let _alone = alone();
     let mut server = SoundServer::start();
     let mut command = by_default(server.command(HEARKEN));
-    command.args(["run", "--json"]);
+    command.args(["run", "--json", "--set", "attention.mode=always"]);
     let daemon = Daemon::start(command);
     daemon.until("ready");
     server.kill();

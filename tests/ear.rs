@@ -9,6 +9,7 @@ use hearken::audio::{Microphone, MicrophoneError};
 use hearken::config::Config;
 use hearken::listen::Heard;
 use hearken::listen::ear::{Ear, EarHandle, EarSettings};
+use hearken::listen::echo::EchoSettings;
 use hearken::listen::vad::{FRAME, SpeechDetector};
 use hearken::onnx::OnnxError;
 
@@ -64,7 +65,16 @@ fn ear(
     let (out, heard) = tokio::sync::mpsc::channel(room);
     let settings = EarSettings::from(&Config::default().listen);
     (
-        Ear::spawn(Box::new(mic), Box::new(Loud), settings, out).unwrap(),
+        Ear::spawn(
+            Box::new(mic),
+            Box::new(Loud),
+            None,
+            None,
+            EchoSettings::OFF,
+            settings,
+            out,
+        )
+        .unwrap(),
         heard,
         read,
     )
@@ -86,6 +96,7 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
     while let Some(event) = heard.blocking_recv() {
         told.push(match event {
             Heard::SpeechStarted { .. } => "started",
+            Heard::Partial(_) => "partial",
             Heard::SpeechDismissed => "dismissed",
             Heard::Utterance(_) => "utterance",
             Heard::Ended => "ended",
@@ -105,7 +116,7 @@ fn a_microphone_that_fails_dismisses_and_is_lost() {
     let (_ear, mut heard, _) = ear(loud(1.0), Some(failure), 8);
     assert!(matches!(
         heard.blocking_recv(),
-        Some(Heard::SpeechStarted { at: 0 })
+        Some(Heard::SpeechStarted { at: 0, .. })
     ));
     assert!(matches!(
         heard.blocking_recv(),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use hearken::audio::hardware::{list, open_microphone, open_speaker};
 use hearken::audio::{MicrophoneError, Speaker, SpeakerError, wav};
+use hearken::speak::player::{PlayItem, Played, Player, PlayerSettings};
+use hearken::speak::voice::Speech;
 use support::sound_server::{SoundServer, ended_within};
 use support::tone::{amplitude_at, rms, sounding, tone};
 
@@ -167,6 +169,61 @@ fn flushing_discards(server: &SoundServer) {
     );
 }
 
+fn ducking_lowers_what_the_room_hears_and_comes_back(server: &SoundServer) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut found = Vec::new();
+    // As above: a machine that is busy with other tests may disturb one playback, not three.
+    for attempt in 0..3 {
+        let recorder = server.record_speaker(&folder.path().join(format!("{attempt}.wav")));
+        let speaker = open_speaker("default").unwrap();
+        let rate = speaker.rate();
+        let settings = PlayerSettings {
+            volume_percent: 100,
+        };
+        let (player, mut reports) = Player::spawn(speaker, settings).unwrap();
+        let item = PlayItem {
+            tag: 1,
+            clause: 0,
+            speech: Speech {
+                samples: tone(rate, 660.0, 3.0, 0.4),
+                rate,
+            },
+            text: String::new(),
+        };
+        runtime.block_on(async {
+            player.play(item).await.unwrap();
+            let started = reports.recv().await;
+            assert!(matches!(started, Some(Played::Started { .. })));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            player.duck(12.0);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            player.duck(0.0);
+            while !matches!(reports.recv().await, Some(Played::Idle) | None) {}
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        });
+        drop(player);
+        let (samples, rate) = recorder.stop();
+        let sound = sounding(&samples, 0.02);
+        let at = |tenths: usize| {
+            let from = (tenths * rate as usize / 10).min(sound.len());
+            let until = (from + rate as usize / 5).min(sound.len());
+            amplitude_at(&sound[from..until], rate, 660.0)
+        };
+        let levels = [at(5), at(14), at(25)];
+        let [before, ducked, after] = levels;
+        let fell = 20.0 * (before / ducked).log10();
+        if (10.5..13.5).contains(&fell) && (0.9..1.1).contains(&(after / before)) {
+            return;
+        }
+        found.push(levels);
+    }
+    panic!("amplitudes before, while ducked and after: {found:?}");
+}
+
 fn a_wrong_name_is_answered_with_the_nearest() {
     match open_microphone("defualt").map(|_| ()) {
         Err(MicrophoneError::NotFound { name, advice }) => {
@@ -283,6 +340,7 @@ fn sound_goes_in_and_out_and_may_break_off() {
     the_microphone_hears_the_room(&server);
     the_loudspeaker_plays_a_tone_without_gaps(&server);
     flushing_discards(&server);
+    ducking_lowers_what_the_room_hears_and_comes_back(&server);
     a_wrong_name_is_answered_with_the_nearest();
     devices_that_disappear_are_noticed(&mut server);
     a_dead_server_is_noticed(&mut server);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use hearken::audio::loudness::Loudness;
 use hearken::audio::{Speaker, SpeakerError};
 use hearken::speak::chime::Chime;
 use hearken::speak::player::{PlayItem, Played, Player, PlayerHandle, PlayerSettings, heard};
@@ -15,7 +16,6 @@ use tokio::sync::mpsc::Receiver;
 /// Nothing here takes longer, however slow the machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-#[derive(Default)]
 struct State {
     /// Everything that was handed to the device.
     heard: Vec<f32>,
@@ -25,6 +25,25 @@ struct State {
     played: u64,
     flushes: usize,
     broken: bool,
+    gain: f32,
+    paused: bool,
+    loudness: Loudness,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            heard: Vec::new(),
+            ring: Vec::new(),
+            written: 0,
+            played: 0,
+            flushes: 0,
+            broken: false,
+            gain: 1.0,
+            paused: false,
+            loudness: Loudness::new(16_000),
+        }
+    }
 }
 
 /// The test's side of a scripted loudspeaker.
@@ -59,10 +78,12 @@ impl Desk {
         let handing = async {
             while left > 0 {
                 {
-                    let mut state = self.state();
+                    let mut guard = self.state();
+                    let state = &mut *guard;
                     let now = left.min(state.ring.len());
-                    let block: Vec<f32> = state.ring.drain(..now).collect();
-                    state.heard.extend(block);
+                    for sample in state.ring.drain(..now) {
+                        state.heard.push(state.loudness.apply(sample, state.gain));
+                    }
                     state.played += now as u64;
                     left -= now;
                 }
@@ -111,6 +132,14 @@ impl Speaker for Scripted {
         state.ring.clear();
         state.played = state.written;
         state.flushes += 1;
+    }
+
+    fn set_gain(&mut self, gain: f32) {
+        self.desk.state().gain = gain;
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.desk.state().paused = paused;
     }
 }
 
@@ -270,6 +299,7 @@ async fn sound_is_brought_to_the_speakers_rate_and_never_beyond_full_scale() {
     let desk = Desk::default();
     let (player, mut reports) = start(&desk, 48_000, 100_000);
     player.set_volume(150);
+    desk.state().loudness = Loudness::new(48_000);
     let mut loud = clause(1, 0, 0);
     loud.speech.samples = (0..22_050).map(|i| (i as f32 * 0.1).sin()).collect();
     loud.speech.rate = 22_050;
@@ -286,13 +316,17 @@ async fn sound_is_brought_to_the_speakers_rate_and_never_beyond_full_scale() {
 #[tokio::test]
 async fn loudness_changes_without_a_step() {
     let desk = Desk::default();
-    let (player, mut reports) = start(&desk, 16_000, 1_600);
+    // All is written long before it is played: a change is heard at once all the same.
+    let (player, mut reports) = start(&desk, 16_000, 100_000);
     player.play(clause(1, 0, 16_000)).await.unwrap();
+    desk.until(|state| state.written == 16_000).await;
     desk.play(4_000).await;
     player.duck(20.0);
+    desk.until(|state| (state.gain - 0.1).abs() < 1e-6).await;
     desk.play(4_000).await;
     player.duck(0.0);
     player.set_volume(0);
+    desk.until(|state| state.gain == 0.0).await;
     desk.play(8_000).await;
     assert_eq!(next(&mut reports).await, "started 1.0");
     assert_eq!(next(&mut reports).await, "finished 1.0");
@@ -303,13 +337,64 @@ async fn loudness_changes_without_a_step() {
         .map(|p| (p[1] - p[0]).abs())
         .fold(0.0, f32::max);
     assert!(steepest < 0.01, "{steepest}");
-    assert!((state.heard[1_000] - 0.5).abs() < 1e-4);
+    assert!((state.heard[3_999] - 0.5).abs() < 1e-4);
+    // Down within 15 ms.
     assert!(
-        (state.heard[7_900] - 0.05).abs() < 1e-3,
+        (state.heard[4_240] - 0.05).abs() < 1e-3,
         "{}",
-        state.heard[7_900]
+        state.heard[4_240]
     );
     assert_eq!(state.heard[15_999], 0.0);
+}
+
+#[tokio::test]
+async fn a_paused_player_writes_nothing_and_goes_on_where_it_was() {
+    let desk = Desk::default();
+    let (player, mut reports) = start(&desk, 16_000, 1_000);
+    player.play(clause(1, 0, 4_000)).await.unwrap();
+    desk.play(800).await;
+    assert_eq!(next(&mut reports).await, "started 1.0");
+    player.pause(true);
+    desk.until(|state| state.paused).await;
+    let written = desk.state().written;
+    assert!(written < 4_000);
+    // What it was given may still be played by a speaker that cannot hold back; nothing is added.
+    let left = desk.state().ring.len();
+    desk.play(left).await;
+    player.duck(6.0);
+    desk.until(|state| state.gain < 0.6).await;
+    assert_eq!(desk.state().written, written);
+    assert!(reports.try_recv().is_err(), "a pause is no end");
+    player.duck(0.0);
+    player.pause(false);
+    desk.play(4_000 - usize::try_from(written).unwrap()).await;
+    assert_eq!(next(&mut reports).await, "finished 1.0");
+    assert_eq!(next(&mut reports).await, "idle");
+    assert_eq!(desk.state().heard.len(), 4_000);
+}
+
+#[tokio::test]
+async fn a_flush_during_a_pause_discards_and_what_follows_waits() {
+    let desk = Desk::default();
+    let (player, mut reports) = start(&desk, 16_000, 1_000);
+    player.play(clause(1, 0, 4_000)).await.unwrap();
+    desk.play(400).await;
+    assert_eq!(next(&mut reports).await, "started 1.0");
+    player.pause(true);
+    desk.until(|state| state.paused).await;
+    player.flush();
+    assert_eq!(next(&mut reports).await, "stopped 1.0 at 10 % \"one\"");
+    assert_eq!(next(&mut reports).await, "idle");
+    let written = desk.state().written;
+    player.play(clause(2, 0, 160)).await.unwrap();
+    // The player has looked at it, and at this.
+    player.duck(6.0);
+    desk.until(|state| state.gain < 0.6).await;
+    assert_eq!(desk.state().written, written);
+    player.pause(false);
+    desk.play(160).await;
+    assert_eq!(next(&mut reports).await, "started 2.0");
+    assert_eq!(next(&mut reports).await, "finished 2.0");
 }
 
 #[tokio::test]
@@ -406,6 +491,10 @@ impl Voice for Slow {
         }
     }
 
+    fn set_rate(&mut self, percent: u32) {
+        self.0.lock().unwrap().push(format!("{percent} %"));
+    }
+
     fn name(&self) -> String {
         "slow".into()
     }
@@ -428,4 +517,26 @@ async fn the_voice_says_in_order_and_skips_what_is_called_off() {
     assert!(matches!(failed, Err(VoiceError::Failed(_))));
     assert!(voice.say("again".into(), "", go).await.is_ok());
     assert_eq!(*said.lock().unwrap(), ["hello", "bad", "again"]);
+}
+
+#[tokio::test]
+async fn the_voice_is_told_its_speed_once_and_before_the_next_clause() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let voice = Synthesizer::spawn(Box::new(Slow(Arc::clone(&said)))).unwrap();
+    let say = async |text: &str| {
+        let go = Arc::new(AtomicBool::new(false));
+        voice.say(text.into(), "", go).await.unwrap();
+    };
+    say("usual").await;
+    voice.set_rate(80);
+    voice.set_rate(1_000);
+    say("quick").await;
+    say("still").await;
+    voice.clone().set_rate(100);
+    say("usual").await;
+    let said = said.lock().unwrap();
+    assert_eq!(
+        *said,
+        ["usual", "200 %", "quick", "still", "100 %", "usual"]
+    );
 }

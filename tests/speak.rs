@@ -101,6 +101,11 @@ fn two_takes_without_noise_are_alike_and_rate_changes_length() {
     let slow = open(50).say("What time is it?").unwrap();
     assert!(quick.samples.len() < first.samples.len() * 7 / 10);
     assert!(slow.samples.len() > first.samples.len() * 15 / 10);
+    // The same while it runs, and back.
+    usual.set_rate(50);
+    assert_eq!(usual.say("What time is it?").unwrap(), slow);
+    usual.set_rate(100);
+    assert_eq!(usual.say("What time is it?").unwrap(), first);
 }
 
 #[test]

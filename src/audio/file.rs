@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use super::far_end::{FarEnd, Tap};
+use super::loudness::Loudness;
 use super::wav::{WavError, Writer};
 use super::{EAR_RATE, Microphone, MicrophoneError, Speaker, SpeakerError};
 
@@ -213,6 +215,12 @@ struct State {
     played: u64,
     /// Samples in the file.
     in_file: u64,
+    loudness: Loudness,
+    gain: f32,
+    paused: bool,
+    /// In real time only: what is played faster than any clock was in no room.
+    tap: Option<Tap>,
+    far_end: Option<FarEnd>,
     /// The last error, until somebody hears of it.
     error: Option<WavError>,
 }
@@ -227,7 +235,19 @@ impl WavSpeaker {
     /// [`SpeakerError::File`].
     pub fn create(path: &Path, rate: u32, pace: Pace) -> Result<Self, SpeakerError> {
         let file = Writer::create(path, rate).map_err(file_error)?;
+        let (tap, far_end) = match pace {
+            Pace::RealTime => {
+                let (tap, far_end) = Tap::new(rate);
+                (Some(tap), Some(far_end))
+            }
+            Pace::AsFast => (None, None),
+        };
         let state = State {
+            loudness: Loudness::new(rate),
+            gain: 1.0,
+            paused: false,
+            tap,
+            far_end,
             file,
             opened: Instant::now(),
             queue: VecDeque::new(),
@@ -252,7 +272,10 @@ impl State {
         if due == 0 || self.error.is_some() {
             return;
         }
-        let sound = due.min(self.queue.len());
+        let sound = match self.paused {
+            true => 0,
+            false => due.min(self.queue.len()),
+        };
         let mut block: Vec<f32> = self.queue.drain(..sound).collect();
         block.resize(due, 0.0);
         self.played += sound as u64;
@@ -261,7 +284,12 @@ impl State {
     }
 
     fn put(&mut self, samples: &[f32]) {
-        let result = self.file.write(samples).and_then(|()| self.file.flush());
+        let loud = samples.iter().map(|s| self.loudness.apply(*s, self.gain));
+        let played: Vec<f32> = loud.collect();
+        if let Some(tap) = &mut self.tap {
+            played.iter().for_each(|sample| tap.push(*sample));
+        }
+        let result = self.file.write(&played).and_then(|()| self.file.flush());
         if let Err(error) = result {
             self.error = Some(error);
         }
@@ -319,6 +347,26 @@ impl Speaker for WavSpeaker {
             state.queue.clear();
         }
         state.played = state.written;
+    }
+
+    fn set_gain(&mut self, gain: f32) {
+        let state = self.state.get_mut();
+        if self.pace == Pace::RealTime {
+            state.catch_up(self.rate);
+        }
+        state.gain = gain;
+    }
+
+    fn pause(&mut self, paused: bool) {
+        let state = self.state.get_mut();
+        if self.pace == Pace::RealTime {
+            state.catch_up(self.rate);
+        }
+        state.paused = paused;
+    }
+
+    fn far_end(&mut self) -> Option<FarEnd> {
+        self.state.get_mut().far_end.take()
     }
 }
 

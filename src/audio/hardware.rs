@@ -25,6 +25,7 @@ pub use self::lookup::{DEFAULT, Format, format, list};
 use self::callback::Pulse;
 use self::lookup::{Held, Refusal, answered, find, input_config};
 use super::devices::Role;
+use super::far_end::FarEnd;
 use super::resample::Resampler;
 use super::{EAR_RATE, Microphone, MicrophoneError, Speaker, SpeakerError};
 
@@ -108,6 +109,18 @@ impl Speaker for RodioSpeaker {
 
     fn flush(&mut self) {
         self.feed.flush();
+    }
+
+    fn set_gain(&mut self, gain: f32) {
+        self.feed.set_gain(gain);
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.feed.pause(paused);
+    }
+
+    fn far_end(&mut self) -> Option<FarEnd> {
+        self.feed.far_end()
     }
 }
 

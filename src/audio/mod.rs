@@ -5,13 +5,17 @@
 //! speaker's own rate for what is played.
 
 pub mod devices;
+pub mod far_end;
 pub mod file;
 pub mod hardware;
+pub mod loudness;
 pub mod resample;
 pub mod ring;
 pub mod wav;
 
 use std::time::Duration;
+
+use self::far_end::FarEnd;
 
 /// The rate of everything that is listened to, in Hz: what Silero VAD and whisper were trained on.
 pub const EAR_RATE: u32 = 16_000;
@@ -54,6 +58,23 @@ pub trait Speaker: Send {
     /// Discards everything written and not yet played. No sample of it is handed to the device later than one
     /// callback after this returns.
     fn flush(&mut self);
+
+    /// How loud everything is played from now on: a factor, 1.0 leaves samples as they are. Takes effect within one
+    /// callback, also on what is written already, with a ramp and without going beyond full scale
+    /// ([`loudness::Loudness`]).
+    fn set_gain(&mut self, gain: f32);
+
+    /// While true, nothing more is handed to the device and nothing is lost; [`Speaker::flush`] discards all the same.
+    /// A speaker that cannot hold back plays what it was given: a paused player gives it no more.
+    fn pause(&mut self, paused: bool) {
+        let _ = paused;
+    }
+
+    /// What is really played, silence included, for echo cancellation. Given out once; `None` when this speaker keeps
+    /// no time that a microphone could hear it in.
+    fn far_end(&mut self) -> Option<FarEnd> {
+        None
+    }
 }
 
 /// Why there is nothing to hear.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use futures_util::StreamExt;
 use hearken::config::Config;
 use hearken::daemon::{self, Mind};
-use hearken::reply::history::History;
+use hearken::reply::history::{End, History};
 use hearken::reply::model::{LanguageModel, ModelError};
 use hearken::weights::Store;
 use tokio::sync::mpsc;
@@ -49,12 +49,13 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     super::runtime()?.block_on(async {
         let stop = Stop::on_signals()?;
         let mind = Mind::open(config, &store).await?;
-        mind.warm(config);
+        let name = daemon::name(config, Some(&store.name_file()));
+        mind.warm(config, &name);
         let reply = &config.reply;
         let mut chat = Chat {
             model: &*mind.model,
             history: History::new(
-                &reply.system_prompt,
+                &hearken::reply::instructions(&reply.system_prompt, &name),
                 reply.history_turns,
                 daemon::budget(reply),
             ),
@@ -187,7 +188,8 @@ impl Chat<'_> {
         if !reply.is_empty() {
             writeln!(out)?;
             let complete = failure.is_none() && !self.stop.is_cancelled();
-            self.history.record(text, &reply, complete);
+            let end = if complete { End::Whole } else { End::BrokeOff };
+            self.history.record(text, &reply, end);
         } else if failure.is_none() && !self.stop.is_cancelled() {
             eprintln!("hearken: the model has nothing to say to that");
         }

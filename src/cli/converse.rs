@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace, WavSpeaker};
 use hearken::audio::{EAR_RATE, wav};
-use hearken::config::Config;
+use hearken::config::{Config, Mode};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::speak;
@@ -17,6 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::event_json::turn_json;
 use super::signal::Stop;
 
 /// Rate of the file that is written, in Hz: what Piper's medium voices speak at.
@@ -43,16 +45,6 @@ pub struct Args {
     /// Print one JSON object: {"turns": [{"transcript", "reply", "stages_ms": {…}}]}
     #[arg(long)]
     json: bool,
-}
-
-/// A turn as scripts read it.
-pub fn turn_json(report: &TurnReport) -> serde_json::Value {
-    json!({
-        "transcript": report.transcript,
-        "reply": report.reply,
-        "failure": report.failure,
-        "stages_ms": report.stages,
-    })
 }
 
 /// Runs the command.
@@ -85,15 +77,20 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     daemon::open_onnx(&store)?;
     let mut config = config.clone();
     config.audio.chimes = false; // Nobody is there to hear it, and it would be in the file.
+    // Nothing of the replies comes back, and a recording that begins with a word leaves no time to learn its noise.
+    config.echo.cancellation = false;
+    config.echo.noise_suppression = false;
+    config.attention.mode = Mode::Always; // Every recording is for hearken, with its name or without.
     let config = &config;
     super::runtime()?.block_on(async {
         let stop = Stop::on_signals()?;
         let mind = Mind::open(config, &store).await?;
-        mind.warm(config);
+        mind.warm(config, &config.name);
         let (microphone, feed) = FileMicrophone::new(pace);
         let opened = tokio::task::block_in_place(|| {
             anyhow::Ok((
                 daemon::open_vad(&store)?,
+                daemon::open_wake(config, &store)?,
                 daemon::open_transcriber(config, &store)?,
                 speak::open(config, &store)?,
                 // Last: an old file is only given up when there is a conversation to put there.
@@ -101,14 +98,17 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             ))
         });
         let outcome = match opened {
-            Ok((vad, transcriber, voice, speaker)) => {
+            Ok((vad, wake, transcriber, voice, speaker)) => {
                 let parts = Parts {
                     microphone: Box::new(microphone),
                     vad: Box::new(vad),
+                    wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
                     voice,
                     speaker: Box::new(speaker),
+                    push: Arc::default(),
+                    name_file: None,
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();

@@ -52,6 +52,7 @@ fn one_line(text: &str) -> String {
 fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<Ending>() {
         return Some(match error {
+            Ending::Name(_) => CONFIG,
             Ending::Microphone(_) => MICROPHONE,
             Ending::Speaker(_) => LOUDSPEAKER,
             Ending::Detector(_) => WEIGHTS,

@@ -1,15 +1,19 @@
 //! `hearken run`: the daemon in the foreground, one line a turn.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
 use hearken::audio::hardware;
-use hearken::config::Config;
+use hearken::config::{Config, Mode};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::speak;
 use hearken::weights::Store;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
+use super::event_json::event_json;
+use super::push;
 use super::signal::Stop;
 
 /// Arguments of `hearken run`.
@@ -17,7 +21,9 @@ use super::signal::Stop;
 #[command(after_help = "Examples:
   hearken run
   hearken run --set audio.microphone=\"USB Audio\" --set listen.language=ko
-  hearken run --json                      one JSON object an event, for a script")]
+  hearken run --set name=Anna --set attention.mode=always
+  hearken run --set attention.mode=push-to-talk    then press Enter, or: pkill -USR1 -x hearken
+  hearken run --json                               one JSON object an event, for a script")]
 pub struct Args {
     /// Print events as JSON, one object a line
     #[arg(long)]
@@ -38,31 +44,40 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     super::runtime()?.block_on(async {
         let stop = Stop::on_signals()?;
         let mind = Mind::open(config, &store).await?;
-        mind.warm(config);
+        let name_file = store.name_file();
+        let name = daemon::name(config, Some(&name_file));
+        mind.warm(config, &name);
+        let push = Arc::new(Notify::new());
+        push::listen(&push, config.attention.mode)?;
         let opened = tokio::task::block_in_place(|| {
             anyhow::Ok((
                 daemon::open_vad(&store)?,
+                daemon::open_wake(config, &store)?,
                 daemon::open_transcriber(config, &store)?,
                 speak::open(config, &store)?,
             ))
         });
         let outcome = match opened {
-            Ok((vad, transcriber, voice)) => {
+            Ok((vad, wake, transcriber, voice)) => {
                 let parts = Parts {
                     microphone,
                     vad: Box::new(vad),
+                    wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
                     voice,
                     speaker,
+                    push,
+                    name_file: Some(name_file),
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();
+                let attention = config.attention.mode;
                 let (done, printed) = tokio::sync::oneshot::channel::<()>();
                 std::thread::Builder::new()
                     .name("printer".into())
                     .spawn(move || {
-                        print(events, json);
+                        print(events, json, attention, &name);
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
@@ -80,15 +95,15 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
 
 /// Prints until the daemon ends, on a thread of its own: a reader that is slow delays nobody. A closed pipe ends the
 /// printing, not the daemon.
-fn print(mut events: Receiver<Event>, json: bool) {
+fn print(mut events: Receiver<Event>, json: bool, attention: Mode, name: &str) {
     let terminal = std::io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     loop {
         let line = match events.blocking_recv() {
-            Ok(event) if json => as_json(&event),
+            Ok(event) if json => Some(event_json(&event)),
             // What was said is for who looks on, not for a file or a journal.
             Ok(Event::TurnFinished(_)) if !terminal => None,
-            Ok(event) => as_line(&event, colour),
+            Ok(event) => as_line(&event, colour, attention, name),
             Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
@@ -100,67 +115,44 @@ fn print(mut events: Receiver<Event>, json: bool) {
     }
 }
 
-fn as_line(event: &Event, colour: bool) -> Option<String> {
+fn as_line(event: &Event, colour: bool, attention: Mode, name: &str) -> Option<String> {
     let (dim, bold, plain) = if colour {
         ("\x1b[2m", "\x1b[1m", "\x1b[0m")
     } else {
         ("", "", "")
     };
     match event {
-        Event::Ready => Some(format!("{dim}listening; speak, or end with Ctrl-C{plain}")),
+        Event::Ready => Some(format!("{dim}{}{plain}", invitation(attention, name))),
         Event::TurnFinished(TurnReport {
             transcript,
             reply,
+            interrupted,
             stages,
             ..
         }) => {
+            let broken = if *interrupted { " —" } else { "" };
             let after = stages
                 .first_played
                 .map_or_else(String::new, |ms| format!(" ({ms:.0} ms)"));
             Some(format!(
-                "{bold}you:{plain} {transcript}  {bold}hearken:{plain} {reply}{dim}{after}{plain}"
+                "{bold}you:{plain} {transcript}  {bold}hearken:{plain} {reply}{broken}{dim}{after}{plain}"
             ))
         }
         Event::Failed { what } => Some(format!("{dim}failed: {what}{plain}")),
-        Event::Listening
-        | Event::SpeechStarted
-        | Event::TurnStarted { .. }
-        | Event::Transcribed { .. }
-        | Event::NothingSaid { .. }
-        | Event::ClauseStarted { .. }
-        | Event::TurnCancelled { .. }
-        | Event::Ended => None,
+        Event::Called => Some(format!("{dim}yes?{plain}")),
+        Event::Asleep => Some(format!("{dim}asleep; say the name to wake it{plain}")),
+        Event::Awake => Some(format!("{dim}awake{plain}")),
+        _ => None,
     }
 }
 
-/// The event as one JSON object with its kind under `event`.
-fn as_json(event: &Event) -> Option<String> {
-    use serde_json::json;
-    let value = match event {
-        Event::Ready => json!({"event": "ready"}),
-        Event::Listening => json!({"event": "listening"}),
-        Event::SpeechStarted => json!({"event": "speech_started"}),
-        Event::TurnStarted { turn } => json!({"event": "turn_started", "turn": turn}),
-        Event::Transcribed {
-            turn,
-            text,
-            language,
-        } => {
-            json!({"event": "transcribed", "turn": turn, "text": text, "language": language})
+/// How to begin.
+fn invitation(attention: Mode, name: &str) -> String {
+    match attention {
+        Mode::Name => format!("listening; say \"{name}\" and what you want, or end with Ctrl-C"),
+        Mode::Always => "listening; speak, or end with Ctrl-C".into(),
+        Mode::PushToTalk => {
+            "listening when you press Enter (or send SIGUSR1); end with Ctrl-C".into()
         }
-        Event::NothingSaid { turn } => json!({"event": "nothing_said", "turn": turn}),
-        Event::ClauseStarted { turn, text } => {
-            json!({"event": "clause_started", "turn": turn, "text": text})
-        }
-        Event::TurnCancelled { turn } => json!({"event": "turn_cancelled", "turn": turn}),
-        Event::TurnFinished(report) => {
-            let mut value = super::converse::turn_json(report);
-            value["event"] = json!("turn_finished");
-            value["turn"] = json!(report.turn);
-            value
-        }
-        Event::Failed { what } => json!({"event": "failed", "what": what}),
-        Event::Ended => json!({"event": "ended"}),
-    };
-    Some(value.to_string())
+    }
 }

@@ -125,7 +125,7 @@ pub(super) fn whisper(
 }
 
 /// The voice detector's file, with the runtime loaded that opens it.
-fn detector_path(config: &Config) -> anyhow::Result<PathBuf> {
+pub(super) fn detector_path(config: &Config) -> anyhow::Result<PathBuf> {
     let store = Store::new(&config.data_dir);
     let without = "finding speech in recordings needs the voice detector (or pass --no-vad)";
     let runtime = store.locate("onnxruntime", Role::Runtime).context(without);
@@ -268,6 +268,7 @@ fn pieces(samples: &[f32]) -> Vec<Utterance> {
             endpoint: last,
             decided: Instant::now(),
             cut_at_maximum: true,
+            woken: None,
         }
     };
     samples.chunks(BLIND).enumerate().map(piece).collect()

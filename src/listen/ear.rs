@@ -1,11 +1,11 @@
 //! The ear: from the microphone to utterances, on the thread `ear`, which owns microphone and detector.
 //!
 //! The microphone is always open and always read, also while hearken speaks: a microphone that opens late loses the
-//! first word, and so does a detector that warms up late.
+//! first word, and so does a detector that warms up late. What hearken itself says is taken out first (`echo.rs`).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,9 +13,13 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Heard;
+use super::echo::gate::{Gated, Standing};
+use super::echo::{Canceller, EchoReport, EchoSettings};
 use super::endpoint::EndpointSettings;
 use super::segment::Segmenter;
-use super::vad::SpeechDetector;
+use super::vad::{FRAME, SpeechDetector};
+use super::wake::WakeDetector;
+use crate::audio::far_end::FarEnd;
 use crate::audio::{EAR_RATE, Microphone, MicrophoneError};
 use crate::config::Listen;
 
@@ -47,6 +51,7 @@ pub struct Ear;
 /// A running ear. Dropping it stops the thread and waits for it, 2 s at most.
 pub struct EarHandle {
     shared: Arc<Shared>,
+    standing: Arc<Standing>,
     thread: Option<JoinHandle<()>>,
     /// Closes when the thread ends.
     ended: Receiver<()>,
@@ -55,29 +60,39 @@ pub struct EarHandle {
 #[derive(Default)]
 struct Shared {
     ignore: AtomicBool,
+    eager: AtomicBool,
     stop: AtomicBool,
     /// Bits of an `f32`.
     level: AtomicU32,
+    /// Another loudspeaker (or none) whose sound is to be taken out, until the thread has seen it.
+    far_end: Mutex<Option<Option<FarEnd>>>,
 }
 
 impl Ear {
     /// Starts the thread `ear`, which reads `mic` until it ends, fails, or the handle is dropped, and tells `out` what
     /// it hears. When `out` is full the ear waits, and the microphone's ring counts what is lost; nothing of what was
-    /// heard is.
+    /// heard is. What sounds at `far_end` is taken out as `echo` says; sample indices stay the microphone's.
     ///
     /// # Errors
     /// When the system has no thread left.
     pub fn spawn(
         mic: Box<dyn Microphone>,
         vad: Box<dyn SpeechDetector>,
+        wake: Option<Box<dyn WakeDetector>>,
+        far_end: Option<FarEnd>,
+        echo: EchoSettings,
         settings: EarSettings,
         out: Sender<Heard>,
     ) -> std::io::Result<EarHandle> {
         let shared = Arc::new(Shared::default());
         let (ending, ended) = channel();
+        let canceller = Canceller::new(echo, far_end);
+        let standing = canceller.standing();
+        let gated = Gated::new(vad, Arc::clone(&standing));
         let mut listening = Listening {
             mic,
-            segmenter: Segmenter::new(vad, &settings),
+            canceller,
+            segmenter: Segmenter::new(Box::new(gated), &settings).with_wake(wake),
             out,
             shared: Arc::clone(&shared),
         };
@@ -89,6 +104,7 @@ impl Ear {
         })?;
         Ok(EarHandle {
             shared,
+            standing,
             thread: Some(thread),
             ended,
         })
@@ -100,6 +116,23 @@ impl EarHandle {
     /// and the pre-roll begins anew when it is false again.
     pub fn ignore(&self, ignore: bool) {
         self.shared.ignore.store(ignore, Ordering::Release);
+    }
+
+    /// While true (hearken speaks and may be interrupted), the ear tells a beginning sooner and sends
+    /// [`Heard::Partial`]s.
+    pub fn eager(&self, eager: bool) {
+        self.shared.eager.store(eager, Ordering::Release);
+    }
+
+    /// Another loudspeaker plays from now on, or none.
+    pub fn set_far_end(&self, far_end: Option<FarEnd>) {
+        let waiting = &self.shared.far_end;
+        *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(far_end);
+    }
+
+    /// How things stand with the echo.
+    pub fn echo(&self) -> EchoReport {
+        self.standing.report()
     }
 
     /// Loudness of the last frame, for meters: root mean square, 0 to 1.
@@ -135,6 +168,7 @@ impl Drop for EarHandle {
 
 struct Listening {
     mic: Box<dyn Microphone>,
+    canceller: Canceller,
     segmenter: Segmenter,
     out: Sender<Heard>,
     shared: Arc<Shared>,
@@ -142,7 +176,7 @@ struct Listening {
 
 impl Listening {
     fn run(&mut self) {
-        let (mut samples, mut heard) = (Vec::new(), Vec::new());
+        let (mut samples, mut cleaned, mut heard) = (Vec::new(), Vec::new(), Vec::new());
         let mut dropped = self.mic.dropped();
         while !self.stopped() {
             samples.clear();
@@ -151,14 +185,35 @@ impl Listening {
             if now != dropped {
                 let ms = (now - dropped) * 1000 / u64::from(EAR_RATE);
                 tracing::warn!("{ms} ms of sound were lost: the machine is too busy to listen");
+                self.canceller
+                    .gap(usize::try_from(now - dropped).unwrap_or(usize::MAX));
                 dropped = now;
             }
-            let result = if self.shared.ignore.load(Ordering::Acquire) {
-                self.segmenter.skip(&samples, &mut heard);
-                Ok(())
-            } else {
-                self.segmenter.hear(&samples, &mut heard)
-            };
+            self.segmenter
+                .set_eager(self.shared.eager.load(Ordering::Acquire));
+            if let Some(far_end) = self.other_far_end() {
+                self.canceller.set_far_end(far_end);
+            }
+            let ended = matches!(read, Err(MicrophoneError::Ended));
+            // Piece by piece, so that the gate in front of the detector is that of the piece.
+            let mut result = Ok(());
+            let mut pieces = samples.chunks(FRAME).map(Some).collect::<Vec<_>>();
+            pieces.extend(ended.then_some(None));
+            let mut backlog = samples.len();
+            for piece in pieces {
+                cleaned.clear();
+                backlog -= piece.map_or(0, <[f32]>::len);
+                self.canceller.set_backlog(backlog);
+                match piece {
+                    Some(piece) => self.canceller.process(piece, &mut cleaned),
+                    None => self.canceller.finish(&mut cleaned),
+                }
+                if self.shared.ignore.load(Ordering::Acquire) {
+                    self.segmenter.skip(&cleaned, &mut heard);
+                } else if result.is_ok() {
+                    result = self.segmenter.hear(&cleaned, &mut heard);
+                }
+            }
             let level = self.segmenter.level().to_bits();
             self.shared.level.store(level, Ordering::Relaxed);
             let last = match (result, read) {
@@ -179,6 +234,11 @@ impl Listening {
             let over = last.is_some();
             heard.extend(last);
             for event in heard.drain(..) {
+                if let Heard::Partial(_) = event {
+                    // The next one says the same and more.
+                    let _ = self.out.try_send(event);
+                    continue;
+                }
                 if !tell(&self.out, &self.shared, event) {
                     return;
                 }
@@ -187,6 +247,14 @@ impl Listening {
                 return;
             }
         }
+    }
+
+    fn other_far_end(&self) -> Option<Option<FarEnd>> {
+        let waiting = &self.shared.far_end;
+        waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn stopped(&self) -> bool {

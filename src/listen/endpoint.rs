@@ -92,6 +92,7 @@ const QUIET: State = State::Quiet {
 pub struct Endpointer {
     threshold: f32,
     onset: u32,
+    usual_onset: u32,
     pre_roll: u64,
     hangover: u64,
     longest: u64,
@@ -110,9 +111,11 @@ impl Endpointer {
         let frames = |ms: u32| ms.div_ceil(FRAME_MS).max(1);
         let longest = u64::from(settings.max_utterance_ms / FRAME_MS).max(8);
         let search = u64::from(frames(CUT_SEARCH_MS)).min(longest / 4);
+        let onset = frames(settings.onset_ms).min(u32::try_from(longest / 4).unwrap_or(u32::MAX));
         Self {
             threshold: settings.threshold,
-            onset: frames(settings.onset_ms).min(u32::try_from(longest / 4).unwrap_or(u32::MAX)),
+            onset,
+            usual_onset: onset,
             pre_roll: u64::from(settings.pre_roll_ms.div_ceil(FRAME_MS)).min(longest / 4),
             hangover: frames(settings.hangover_ms).into(),
             longest,
@@ -127,6 +130,22 @@ impl Endpointer {
     /// Whether an utterance has begun and not ended.
     pub fn is_speaking(&self) -> bool {
         matches!(self.state, State::Speaking(_))
+    }
+
+    /// How much of what is being said is speech, and how much silence follows the last of it up to frame `index`, both in
+    /// frames. `None` when nobody speaks.
+    pub fn progress(&self, index: u64) -> Option<(u32, u32)> {
+        let State::Speaking(speech) = self.state else {
+            return None;
+        };
+        let silent = speech.silent_since.map_or(0, |since| index + 1 - since);
+        Some((speech.voiced, u32::try_from(silent).unwrap_or(u32::MAX)))
+    }
+
+    /// Speech that lasts `frames` begins an utterance from now on; `None`: as long as it is set. What is too short to be
+    /// speech is dismissed as before.
+    pub fn set_onset(&mut self, frames: Option<u32>) {
+        self.onset = frames.map_or(self.usual_onset, |frames| frames.clamp(1, self.usual_onset));
     }
 
     /// The next frame: its index (one more than the last), the probability of speech in it, its root mean square.
@@ -259,7 +278,7 @@ impl Endpointer {
     fn end(&mut self, speech: Speech, endpoint: u64, cut: bool) -> Endpoint {
         self.state = QUIET;
         self.barrier = endpoint + 1;
-        if speech.voiced < self.least_speech.max(self.onset) || speech.loudest < FAINTEST {
+        if speech.voiced < self.least_speech.max(self.usual_onset) || speech.loudest < FAINTEST {
             return Endpoint::Dismissed;
         }
         Endpoint::Ended {

@@ -87,7 +87,7 @@ fn plain(word: &str) -> String {
 }
 
 /// `text` without notes such as `[BLANK_AUDIO]`, `(music)`, `*coughs*`, `♪ la la ♪`, and without doubled spaces.
-pub(super) fn without_notes(text: &str) -> String {
+pub(crate) fn without_notes(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut closing: Option<char> = None;
     for c in text.chars() {

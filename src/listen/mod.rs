@@ -1,15 +1,21 @@
 //! Samples to words: the ear thread finds speech and its end, the transcribe thread makes words of it.
 
+pub mod confirm;
 pub mod ear;
+pub mod echo;
 pub mod endpoint;
 mod ggml;
 mod guard;
 mod language;
+pub mod name;
 pub mod segment;
 pub mod transcribe;
 pub mod vad;
+pub mod wake;
 pub mod whisper;
 pub mod worker;
+
+pub(crate) use guard::without_notes;
 
 use std::time::Instant;
 
@@ -23,7 +29,11 @@ pub enum Heard {
     SpeechStarted {
         /// Index of the first sample of speech.
         at: u64,
+        /// So long the speech had lasted when it was noticed, in samples.
+        lasted: u64,
     },
+    /// What somebody has said so far; only while the ear is eager, and lost when nobody takes it.
+    Partial(Partial),
     /// What began was too short or too faint to be speech; nothing follows.
     SpeechDismissed,
     /// Somebody spoke and finished.
@@ -34,6 +44,17 @@ pub enum Heard {
     Lost(MicrophoneError),
     /// The voice detector failed; nothing follows, and another try will not help.
     Deaf(OnnxError),
+}
+
+/// The beginning of an utterance that is not over.
+#[derive(Debug, Clone)]
+pub struct Partial {
+    /// Mono, 16 kHz: pre-roll and speech up to now.
+    pub samples: Vec<f32>,
+    /// Speech in it, in ms.
+    pub voiced_ms: u32,
+    /// Silence since the last of it, in ms.
+    pub silent_ms: u32,
 }
 
 /// One stretch of speech, from the pre-roll to the endpoint.
@@ -51,4 +72,6 @@ pub struct Utterance {
     pub decided: Instant,
     /// The speech ran into the maximum length and was cut there.
     pub cut_at_maximum: bool,
+    /// Whether the wake model heard its word in it; `None` without such a model.
+    pub woken: Option<bool>,
 }

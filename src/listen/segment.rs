@@ -6,9 +6,19 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::endpoint::{Endpoint, EndpointSettings, Endpointer};
-use super::vad::{FRAME, SpeechDetector};
-use super::{Heard, Utterance};
+use super::vad::{FRAME, FRAME_MS, SpeechDetector};
+use super::wake::WakeDetector;
+use super::{Heard, Partial, Utterance};
 use crate::onnx::OnnxError;
+
+/// While eager, so many frames of speech begin an utterance: two, which leaves 36 of the 100 ms in which hearken lowers its
+/// voice to the microphone and the canceller.
+const EAGER_ONSET: u32 = 2;
+/// While eager, what has been said so far is told every so many frames: about 100 ms.
+const PARTIAL_EVERY: u64 = 3;
+
+/// A wake word counts for an utterance that begins so many samples after it at most: 1 s.
+const RECENT: u64 = crate::audio::EAR_RATE as u64;
 
 /// Cuts sound into utterances.
 pub struct Segmenter {
@@ -25,6 +35,11 @@ pub struct Segmenter {
     /// So many frames before the newest may become part of an utterance.
     lead_in: u64,
     level: f32,
+    eager: bool,
+    /// Hears what the detector takes for speech.
+    wake: Option<Box<dyn WakeDetector>>,
+    /// Where the wake word was last heard, as a sample index.
+    woken_at: Option<u64>,
 }
 
 impl Segmenter {
@@ -40,6 +55,24 @@ impl Segmenter {
             speaking_from: 0,
             lead_in: u64::from(lead_in_ms.div_ceil(super::vad::FRAME_MS)) + 2,
             level: 0.0,
+            eager: false,
+            wake: None,
+            woken_at: None,
+        }
+    }
+
+    /// Says of each utterance whether `wake` heard its word in it, or just before.
+    pub fn with_wake(mut self, wake: Option<Box<dyn WakeDetector>>) -> Self {
+        self.wake = wake;
+        self
+    }
+
+    /// While eager (hearken speaks and may be interrupted), a beginning is told sooner, and what has been said so far
+    /// again and again.
+    pub fn set_eager(&mut self, eager: bool) {
+        if self.eager != eager {
+            self.eager = eager;
+            self.endpointer.set_onset(eager.then_some(EAGER_ONSET));
         }
     }
 
@@ -91,6 +124,7 @@ impl Segmenter {
         self.partial.clear();
         self.partial.resize(pending % FRAME, 0.0);
         self.held.clear();
+        self.woken_at = None;
         self.detector.reset();
         self.level = level(samples);
         let dismissed = self.endpointer.forget(self.frames);
@@ -103,9 +137,16 @@ impl Segmenter {
         let index = self.frames;
         self.frames += 1;
         self.held.extend(frame);
+        if self.endpointer.is_speaking() {
+            self.listen_for_wake(frame)?;
+        }
         for event in self.endpointer.hear(index, probability, self.level) {
             self.tell(event, out);
+            if let Some(Endpoint::Started { from, .. }) = event {
+                self.begin_to_listen_for_wake(from)?;
+            }
         }
+        out.extend(self.partial_of(index).map(Heard::Partial));
         let keep_from = if self.endpointer.is_speaking() {
             self.speaking_from
         } else {
@@ -116,6 +157,46 @@ impl Segmenter {
         let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
         self.held.drain(..surplus.min(self.held.len()));
         Ok(())
+    }
+
+    /// Somebody began to speak at frame `from`: the wake model hears it from there.
+    fn begin_to_listen_for_wake(&mut self, from: u64) -> Result<(), OnnxError> {
+        let Some(wake) = &mut self.wake else {
+            return Ok(());
+        };
+        wake.reset();
+        let before = from.saturating_sub(self.frames - (self.held.len() / FRAME) as u64);
+        let begin = usize::try_from(before).unwrap_or(usize::MAX);
+        let begin = begin.saturating_mul(FRAME).min(self.held.len());
+        let said: Vec<f32> = self.held.range(begin..).copied().collect();
+        self.listen_for_wake(&said)
+    }
+
+    fn listen_for_wake(&mut self, samples: &[f32]) -> Result<(), OnnxError> {
+        if let Some(wake) = &mut self.wake
+            && wake.hear(samples)?.is_some()
+        {
+            self.woken_at = Some(self.frames * FRAME as u64);
+        }
+        Ok(())
+    }
+
+    /// What has been said up to frame `index`, when it is time to tell.
+    fn partial_of(&self, index: u64) -> Option<Partial> {
+        if !self.eager || !index.is_multiple_of(PARTIAL_EVERY) {
+            return None;
+        }
+        let (voiced, silent) = self.endpointer.progress(index)?;
+        let before = self.speaking_from.saturating_sub(self.first_held());
+        let begin = usize::try_from(before)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(FRAME)
+            .min(self.held.len());
+        Some(Partial {
+            samples: self.held.range(begin..).copied().collect(),
+            voiced_ms: voiced * FRAME_MS,
+            silent_ms: silent * FRAME_MS,
+        })
     }
 
     /// The frame that `held` begins with.
@@ -129,7 +210,8 @@ impl Segmenter {
             Some(Endpoint::Started { at, from }) => {
                 self.speaking_from = from;
                 let at = at * FRAME as u64;
-                out.push(Heard::SpeechStarted { at });
+                let lasted = (self.frames * FRAME as u64).saturating_sub(at);
+                out.push(Heard::SpeechStarted { at, lasted });
             }
             Some(Endpoint::Dismissed) => out.push(Heard::SpeechDismissed),
             Some(Endpoint::Ended {
@@ -164,6 +246,11 @@ impl Segmenter {
             endpoint: (endpoint + 1) * FRAME as u64 - 1,
             decided: Instant::now(),
             cut_at_maximum: cut,
+            woken: self.wake.as_ref().map(|_| {
+                let end = (endpoint + 1) * FRAME as u64;
+                let near = |at: u64| at + RECENT >= start && at <= end;
+                self.woken_at.is_some_and(near)
+            }),
         }
     }
 }
@@ -287,7 +374,7 @@ mod tests {
         segmenter.skip(&tone(3.0), &mut heard);
         assert!(matches!(
             heard[..],
-            [Heard::SpeechStarted { at: 0 }, Heard::SpeechDismissed]
+            [Heard::SpeechStarted { at: 0, .. }, Heard::SpeechDismissed]
         ));
         heard.clear();
         segmenter.hear(&tone(1.0), &mut heard).unwrap();
@@ -321,6 +408,86 @@ mod tests {
             assert_eq!(pair[0].start + pair[0].samples.len() as u64, pair[1].start);
             assert!(pair[0].cut_at_maximum);
         }
+    }
+
+    #[test]
+    fn an_eager_ear_tells_sooner_and_what_was_said_so_far() {
+        let noticed = |eager| {
+            let (mut segmenter, mut heard) = (segmenter(), Vec::new());
+            segmenter.set_eager(eager);
+            let sound = [silence(1.024), tone(0.64), silence(0.96)].concat();
+            segmenter.hear(&sound, &mut heard).unwrap();
+            heard
+        };
+        let usual = noticed(false);
+        assert!(matches!(
+            usual[0],
+            Heard::SpeechStarted { lasted: 1536, .. }
+        ));
+        assert!(!usual.iter().any(|h| matches!(h, Heard::Partial(_))));
+        let eager = noticed(true);
+        assert!(matches!(
+            eager[0],
+            Heard::SpeechStarted { lasted: 1024, .. }
+        ));
+        let partials: Vec<_> = eager
+            .iter()
+            .filter_map(|h| match h {
+                Heard::Partial(p) => Some((p.samples.len(), p.voiced_ms, p.silent_ms)),
+                _ => None,
+            })
+            .collect();
+        assert!(partials.len() >= 10, "{partials:?}");
+        assert!(
+            partials.is_sorted(),
+            "each holds the one before it: {partials:?}"
+        );
+        // 500 ms of pre-roll are 16 frames; the tone is 20.
+        let (samples, voiced, silent) = partials[partials.len() - 1];
+        assert!(
+            (640..=672).contains(&voiced) && silent > 500,
+            "{partials:?}"
+        );
+        assert_eq!(samples as u32 / 16, 16 * 32 + voiced + silent);
+        assert_eq!(utterances(usual)[0].samples, utterances(eager)[0].samples);
+    }
+
+    /// Fires at the first sample that is louder than the tone.
+    struct Shout;
+
+    impl WakeDetector for Shout {
+        fn hear(&mut self, samples: &[f32]) -> Result<Option<f32>, OnnxError> {
+            Ok(samples.iter().any(|s| *s > 0.5).then_some(0.9))
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    #[test]
+    fn an_utterance_is_woken_by_the_word_in_it_or_just_before_it() {
+        let shout = vec![0.9; 16_000];
+        let woken = |parts: &[Vec<f32>], wake: Option<Box<dyn WakeDetector>>| {
+            let (mut segmenter, mut heard) = (segmenter().with_wake(wake), Vec::new());
+            segmenter.hear(&parts.concat(), &mut heard).unwrap();
+            segmenter.finish(&mut heard).unwrap();
+            utterances(heard)
+                .iter()
+                .map(|u| u.woken)
+                .collect::<Vec<_>>()
+        };
+        let parts = [
+            silence(1.0),
+            tone(1.0),
+            silence(2.0),
+            shout,
+            silence(0.8),
+            tone(1.0),
+            silence(2.0),
+            tone(1.0),
+        ];
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(woken(&parts, Some(Box::new(Shout))), [no, yes, yes, no]);
+        assert_eq!(woken(&parts, None), [None; 4]);
     }
 
     #[test]

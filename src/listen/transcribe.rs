@@ -13,6 +13,12 @@ pub trait Transcriber: Send {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError>;
+
+    /// Words to expect from now on, such as a name, besides those that were set at the beginning. One that expects
+    /// nothing takes no notice.
+    fn expect(&mut self, words: &str) {
+        let _ = words;
+    }
 }
 
 /// What was said.

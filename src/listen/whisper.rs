@@ -79,6 +79,7 @@ impl WhisperSettings {
 
 /// A whisper model, loaded and warm.
 pub struct Whisper {
+    context: WhisperContext,
     state: WhisperState,
     settings: WhisperSettings,
     choice: language::Choice,
@@ -133,13 +134,8 @@ impl Whisper {
             context.is_multilingual(),
         )
         .map_err(unusable)?;
-        let prompt = match settings.prompt.replace('\0', " ").trim() {
-            "" => Vec::new(),
-            // whisper wants the space that its own words begin with.
-            words => context
-                .tokenize(&format!(" {words}"), context.n_text_ctx().max(1) as usize)
-                .map_err(|_| unusable("listen.prompt is too long for it".into()))?,
-        };
+        let prompt = tokens(&context, &settings.prompt)
+            .ok_or_else(|| unusable("listen.prompt is too long for it".into()))?;
         let state = context
             .create_state()
             .map_err(|_| unusable("there is not enough memory for it".into()))?;
@@ -156,6 +152,7 @@ impl Whisper {
             prompt,
             first_timestamp: context.token_beg(),
             end_of_text: context.token_eot(),
+            context,
         };
         let silence = vec![0.0; SHORTEST];
         let warm = whisper.choice.first();
@@ -258,6 +255,14 @@ impl Whisper {
 }
 
 impl Transcriber for Whisper {
+    fn expect(&mut self, words: &str) {
+        let all = format!("{words} {}", self.settings.prompt);
+        match tokens(&self.context, &all) {
+            Some(prompt) => self.prompt = prompt,
+            None => tracing::warn!("the name and listen.prompt together are too long for whisper"),
+        }
+    }
+
     fn transcribe(
         &mut self,
         samples: &[f32],
@@ -312,6 +317,17 @@ impl Transcriber for Whisper {
             mean_logprob: written.evidence.mean_logprob,
             refused,
         })
+    }
+}
+
+/// The tokens of an initial prompt; `None` when it is too long.
+fn tokens(context: &WhisperContext, words: &str) -> Option<Vec<WhisperTokenId>> {
+    match words.replace('\0', " ").trim() {
+        "" => Some(Vec::new()),
+        // whisper wants the space that its own words begin with.
+        words => context
+            .tokenize(&format!(" {words}"), context.n_text_ctx().max(1) as usize)
+            .ok(),
     }
 }
 

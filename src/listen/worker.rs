@@ -10,6 +10,8 @@ use super::transcribe::{TranscribeError, Transcriber, Transcript};
 
 struct Job {
     samples: Vec<f32>,
+    /// See [`Transcriber::expect`].
+    expected: Arc<str>,
     abort: Arc<AtomicBool>,
     reply: oneshot::Sender<Result<Transcript, TranscribeError>>,
 }
@@ -21,6 +23,7 @@ pub struct Worker {
     /// Calls off every job, the running one and those that wait.
     closing: Arc<AtomicBool>,
     running: Arc<Running>,
+    expected: std::sync::Mutex<Arc<str>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -53,7 +56,12 @@ impl Worker {
         let thread = thread::Builder::new()
             .name("transcribe".into())
             .spawn(move || {
+                let mut expected: Arc<str> = Arc::from("");
                 while let Some(job) = waiting.blocking_recv() {
+                    if job.expected != expected {
+                        expected = Arc::clone(&job.expected);
+                        transcriber.expect(&expected);
+                    }
                     current.set(Some(Arc::clone(&job.abort)));
                     let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
                     let result = match off {
@@ -69,8 +77,14 @@ impl Worker {
             jobs: Some(jobs),
             closing,
             running,
+            expected: std::sync::Mutex::new(Arc::from("")),
             thread: Some(thread),
         })
+    }
+
+    /// Words to expect in what is handed over from now on (see [`Transcriber::expect`]).
+    pub fn expect(&self, words: &str) {
+        *self.expected.lock().unwrap_or_else(|e| e.into_inner()) = Arc::from(words);
     }
 
     /// Transcribes `samples` (mono, 16 kHz). Setting `abort`, or dropping the future, calls it off.
@@ -85,8 +99,10 @@ impl Worker {
         let mut guard = CallOff(Some(Arc::clone(&abort)));
         let dead = || TranscribeError::Failed("the transcribe thread has died".into());
         let (reply, answer) = oneshot::channel();
+        let expected = Arc::clone(&self.expected.lock().unwrap_or_else(|e| e.into_inner()));
         let job = Job {
             samples,
+            expected,
             abort,
             reply,
         };
@@ -223,6 +239,7 @@ mod tests {
         let (worker, began, off) = worker(true);
         let job = Job {
             samples: vec![0.0],
+            expected: Arc::from(""),
             abort: flag(),
             reply: oneshot::channel().0,
         };

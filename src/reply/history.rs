@@ -14,6 +14,9 @@ const TOKENS_AROUND: usize = 8;
 /// What follows the last word of a reply that was cut off, so that the model knows that it was not finished.
 const CUT_OFF: &str = " —";
 
+/// What stands before what somebody says who interrupted the reply before it: the model is told.
+const INTERRUPTING: &str = "(interrupting) ";
+
 /// An unanswered question longer than this is not carried on, in bytes.
 const LONGEST_UNANSWERED: usize = 2_000;
 
@@ -28,10 +31,22 @@ pub struct History {
     unanswered: Option<String>,
 }
 
+/// How a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All of it was heard.
+    Whole,
+    /// It broke off.
+    BrokeOff,
+    /// Somebody interrupted it, or called it off.
+    Interrupted,
+}
+
 #[derive(Debug, Clone)]
 struct Turn {
     asked: String,
     said: String,
+    interrupted: bool,
 }
 
 impl Turn {
@@ -81,30 +96,45 @@ impl History {
         messages
     }
 
-    /// Records a turn: what was asked, and of the answer what was heard. `complete` says whether that was all of it; a
-    /// reply that was cut off is marked as such.
+    /// Records a turn: what was asked, and of the answer what was heard. A reply that is not whole is marked as such, and
+    /// what is said next to one that was interrupted is marked as an interruption.
     ///
     /// When nothing was heard there is no turn, for models want question and answer to alternate. If it was called
-    /// off (`complete` is false), the question goes in front of the next one: "the weather in Paris" – "no, in Rome".
+    /// off, the question goes in front of the next one: "the weather in Paris" – "no, in Rome".
     /// For a reply that failed, do not call this: the person was told, and asks again.
-    pub fn record(&mut self, user_text: &str, spoken_text: &str, complete: bool) {
+    pub fn record(&mut self, user_text: &str, spoken_text: &str, end: End) {
         let asked = self.asked(user_text);
         self.unanswered = None;
         let said = spoken_text.trim();
         if said.is_empty() {
-            if !complete {
+            if end != End::Whole {
                 let short = |text: &String| text.len() <= LONGEST_UNANSWERED;
                 let latest = || Some(user_text.trim().to_owned());
                 self.unanswered = Some(asked).filter(short).or_else(latest).filter(short);
             }
             return;
         }
-        let mark = if complete { "" } else { CUT_OFF };
+        let mark = match end {
+            End::Whole => "",
+            End::BrokeOff | End::Interrupted => CUT_OFF,
+        };
         self.turns.push(Turn {
             asked,
             said: format!("{said}{mark}"),
+            interrupted: end == End::Interrupted,
         });
         self.trim();
+    }
+
+    /// Forgets the last turn; whether there was one.
+    pub fn forget_last(&mut self) -> bool {
+        let unanswered = self.unanswered.take().is_some();
+        self.turns.pop().is_some() || unanswered
+    }
+
+    /// Other instructions from now on.
+    pub fn instruct(&mut self, system_prompt: &str) {
+        self.system = system_prompt.trim().to_owned();
     }
 
     /// Forgets the conversation, not the instructions.
@@ -123,6 +153,9 @@ impl History {
         let text = user_text.trim();
         match &self.unanswered {
             Some(before) => format!("{before}\n{text}"),
+            None if self.turns.last().is_some_and(|turn| turn.interrupted) => {
+                format!("{INTERRUPTING}{text}")
+            }
             None => text.to_owned(),
         }
     }
@@ -190,8 +223,8 @@ mod tests {
     #[test]
     fn a_prompt_is_the_instructions_the_turns_and_the_question() {
         let mut history = History::new(" Be brief. ", 8, 4_000);
-        history.record("Hello?", "Hi there.", true);
-        history.record("Tell me a story.", "Once upon a time", false);
+        history.record("Hello?", "Hi there.", End::Whole);
+        history.record("Tell me a story.", "Once upon a time", End::Interrupted);
         assert_eq!(
             texts(&history.begin(" And then? ")),
             [
@@ -200,7 +233,7 @@ mod tests {
                 (Role::Assistant, "Hi there."),
                 (Role::User, "Tell me a story."),
                 (Role::Assistant, "Once upon a time —"),
-                (Role::User, "And then?"),
+                (Role::User, "(interrupting) And then?"),
             ]
         );
         assert_eq!(history.turns(), 2);
@@ -215,22 +248,22 @@ mod tests {
     #[test]
     fn a_question_that_was_called_off_goes_before_the_next() {
         let mut history = History::new("", 8, 4_000);
-        history.record("The weather in Paris?", "", false);
+        history.record("The weather in Paris?", "", End::Interrupted);
         assert_eq!(history.turns(), 0);
         let prompt = history.begin("No, in Rome.");
         assert_eq!(
             texts(&prompt),
             [(Role::User, "The weather in Paris?\nNo, in Rome.")]
         );
-        history.record("No, in Rome.", "Sunny.", true);
+        history.record("No, in Rome.", "Sunny.", End::Whole);
         // What was sent is what is kept, so that the beginning of the prompt stays.
         assert_eq!(history.begin("x")[0], prompt[0]);
         assert_eq!(texts(&history.begin("x"))[2], (Role::User, "x"));
         // Not for ever, and not when the model had nothing to say.
-        history.record("a", "", false);
-        history.record(&"b".repeat(10_000), "", false);
+        history.record("a", "", End::Interrupted);
+        history.record(&"b".repeat(10_000), "", End::Interrupted);
         assert_eq!(texts(&history.begin("x"))[2], (Role::User, "x"));
-        history.record("a", " ", true);
+        history.record("a", " ", End::Whole);
         assert_eq!(texts(&history.begin("x"))[2], (Role::User, "x"));
     }
 
@@ -240,7 +273,7 @@ mod tests {
         let mut changes = 0;
         let mut before = history.begin("");
         for turn in 0..40 {
-            history.record(&format!("question {turn}"), "answer", true);
+            history.record(&format!("question {turn}"), "answer", End::Whole);
             let now = history.begin("");
             let kept = before.len() - 1;
             if now.get(..kept) != Some(&before[..kept]) {
@@ -253,18 +286,34 @@ mod tests {
     }
 
     #[test]
+    fn the_model_is_told_of_an_interruption_and_of_nothing_else() {
+        let mut history = History::new("", 8, 4_000);
+        history.record("Tell me.", "Once upon", End::BrokeOff);
+        assert_eq!(texts(&history.begin("Go on."))[2], (Role::User, "Go on."));
+        history.record("Go on.", "a time", End::Interrupted);
+        let sent = history.begin("No.");
+        assert_eq!(texts(&sent)[4], (Role::User, "(interrupting) No."));
+        history.record("No.", "Fine.", End::Whole);
+        assert_eq!(history.begin("x")[4], sent[4]);
+        assert_eq!(texts(&history.begin("x"))[6], (Role::User, "x"));
+        assert!(history.forget_last() && history.turns() == 2);
+        history.instruct("Be Anna.");
+        assert_eq!(texts(&history.begin("x"))[0], (Role::System, "Be Anna."));
+    }
+
+    #[test]
     fn limits_of_none_and_one() {
         let mut none = History::new("", 0, 4_000);
-        none.record("a", "b", true);
+        none.record("a", "b", End::Whole);
         assert_eq!(none.turns(), 0);
         let mut one = History::new("", 1, 4_000);
-        one.record("a", "b", true);
-        one.record("c", "d", true);
+        one.record("a", "b", End::Whole);
+        one.record("c", "d", End::Whole);
         assert_eq!(texts(&one.begin("e"))[0], (Role::User, "c"));
         let mut narrow = History::new("", 8, 100);
-        narrow.record("a", &"word ".repeat(30), true);
+        narrow.record("a", &"word ".repeat(30), End::Whole);
         assert_eq!(narrow.turns(), 1);
-        narrow.record("a", &"word ".repeat(1_000), true);
+        narrow.record("a", &"word ".repeat(1_000), End::Whole);
         assert_eq!(narrow.turns(), 0);
     }
 
@@ -286,10 +335,11 @@ mod tests {
             for (asked, said, complete) in turns {
                 let prompt = history.begin(&asked);
                 prop_assert!(prompt.iter().all(|m| !m.text.is_empty()));
-                history.record(&asked, &said, complete);
+                let end = if complete { End::Whole } else { End::Interrupted };
+                history.record(&asked, &said, end);
                 prop_assert!(history.turns() <= 8);
             }
-            history.record("", "", true);
+            history.record("", "", End::Whole);
             let prompt = history.begin(&question);
             let tokens: usize = prompt.iter().map(|m| estimate_tokens(&m.text) + TOKENS_AROUND).sum();
             prop_assert!(tokens <= budget);

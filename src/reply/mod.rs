@@ -9,4 +9,10 @@ pub mod history;
 pub mod key;
 pub mod model;
 pub mod openai;
+pub mod ready;
 pub mod retry;
+
+/// The instructions of the configuration with the name in them.
+pub fn instructions(template: &str, name: &str) -> String {
+    template.replace("{name}", name)
+}

@@ -52,7 +52,35 @@ impl Voice for EspeakVoice {
         Ok(speech)
     }
 
+    fn set_rate(&mut self, percent: u32) {
+        self.rate_percent = percent.clamp(50, 200);
+    }
+
     fn name(&self) -> String {
         format!("espeak:{}", self.language)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_changes_while_running() {
+        let mut voice = EspeakVoice::open("en-us", 100).unwrap();
+        let mut length = |percent| {
+            voice.set_rate(percent);
+            voice.say("What time is it?").unwrap().samples.len()
+        };
+        let (usual, slow, quick) = (length(100), length(60), length(180));
+        assert!(slow > usual * 12 / 10, "{slow} {usual}");
+        assert!(quick < usual * 9 / 10, "{quick} {usual}");
+        // eSpeak NG's takes differ by a few samples, depending on what it said before.
+        assert!(length(100).abs_diff(usual) < usual / 20);
+        voice.set_rate(1);
+        assert_eq!(voice.rate_percent, 50);
+        voice.set_rate(100_000);
+        assert_eq!(voice.rate_percent, 200);
     }
 }

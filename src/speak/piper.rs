@@ -72,6 +72,8 @@ pub struct PiperVoice {
     /// eSpeak NG's name of the language, such as `en-us`.
     language: String,
     speaker: i64,
+    /// How long its sounds are: the voice's own, and at the present speed.
+    own_length_scale: f32,
     length_scale: f32,
     rate: u32,
     /// Noise of sound and of durations when not the voice's own; 0 makes takes alike.
@@ -96,7 +98,6 @@ impl PiperVoice {
         let session = onnx::session(onnx, settings.threads).map_err(|e| match e {
             OnnxError::Model { reason, .. } | OnnxError::Runtime { reason, .. } => failed(reason),
         })?;
-        let rate_percent = settings.rate_percent.clamp(50, 200);
         let mut voice = Self {
             name: onnx
                 .file_stem()
@@ -104,11 +105,13 @@ impl PiperVoice {
                 .unwrap_or_default(),
             language: config.espeak.voice.clone(),
             speaker: settings.speaker,
-            length_scale: config.inference.length_scale * 100.0 / rate_percent as f32,
+            own_length_scale: config.inference.length_scale,
+            length_scale: config.inference.length_scale,
             rate: config.audio.sample_rate,
             piper: Piper::from_session(session, config),
             noise: None,
         };
+        voice.set_rate(settings.rate_percent);
         match voice.say("Hello, ready now.") {
             Ok(speech) if !speech.samples.is_empty() => Ok(voice),
             Ok(_) => Err(failed("it is no Piper voice: it says nothing".into())),
@@ -177,6 +180,10 @@ impl Voice for PiperVoice {
             samples,
             rate: self.rate,
         })
+    }
+
+    fn set_rate(&mut self, percent: u32) {
+        self.length_scale = self.own_length_scale * 100.0 / percent.clamp(50, 200) as f32;
     }
 
     fn name(&self) -> String {

@@ -9,14 +9,8 @@ use super::player::{PlayItem, Played, heard};
 use crate::audio::resample::Resampler;
 use crate::audio::{Speaker, SpeakerError};
 
-/// Samples made ready at a time: 20 ms, so that a change of loudness is heard soon.
+/// Samples made ready at a time: 20 ms.
 const BLOCKS_PER_SECOND: usize = 50;
-
-/// A change of loudness from nothing to full takes this long, in s: too slow to click, too fast to notice.
-const RAMP: f32 = 0.015;
-
-/// Above this a sample is bent rather than cut, in full scale.
-const KNEE: f32 = 0.9;
 
 /// A loudspeaker that takes or plays nothing for so long is gone, whatever it says of itself.
 const STALL: Duration = Duration::from_secs(5);
@@ -49,6 +43,14 @@ struct Writing {
     mark: Mark,
 }
 
+/// How everything is played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Manner {
+    /// The factor that volume and ducking make together.
+    pub(super) gain: f32,
+    pub(super) paused: bool,
+}
+
 /// All that a player owns.
 pub(super) struct Playback {
     /// `None` once it is lost.
@@ -58,7 +60,8 @@ pub(super) struct Playback {
     written: VecDeque<Mark>,
     /// Ready samples that the speaker did not take yet.
     ready: Vec<f32>,
-    level: f32,
+    /// What the speaker was last told of [`Manner`]; `None` before.
+    told: Option<Manner>,
     /// Whether `Idle` is due when all has ended.
     busy: bool,
     /// The speaker's position when it last moved, and when that was.
@@ -74,7 +77,7 @@ impl Playback {
             writing: None,
             written: VecDeque::new(),
             ready: Vec::new(),
-            level: 0.0,
+            told: None,
             busy: false,
             progress: (0, 0, None),
             reports: VecDeque::new(),
@@ -158,13 +161,15 @@ impl Playback {
         self.flush();
         self.speaker = Some(speaker);
         self.progress = (0, 0, None);
+        self.told = None;
     }
 
-    /// Writes what fits, with loudness going towards `gain` (asked anew for each block), and looks at what has been heard
-    /// by `now`.
-    pub(super) fn step(&mut self, gain: impl Fn() -> f32, now: Instant) {
+    /// Writes what fits, in the given `manner`, and looks at what has been heard by `now`.
+    pub(super) fn step(&mut self, manner: Manner, now: Instant) {
+        self.tell(manner);
         if self.busy {
-            let outcome = self.write(gain).and_then(|()| self.watch(now));
+            let outcome = self.write(manner.paused);
+            let outcome = outcome.and_then(|()| self.watch(manner.paused, now));
             self.observe(now);
             if let Err(error) = outcome {
                 self.lose(error);
@@ -176,11 +181,28 @@ impl Playback {
         }
     }
 
-    /// Makes samples ready and hands them to the speaker until it is full or the sound is written.
-    fn write(&mut self, gain: impl Fn() -> f32) -> Result<(), SpeakerError> {
+    /// Tells the speaker of a change.
+    fn tell(&mut self, manner: Manner) {
+        let Some(speaker) = &mut self.speaker else {
+            return;
+        };
+        if self.told.map(|told| told.gain) != Some(manner.gain) {
+            speaker.set_gain(manner.gain);
+        }
+        if self.told.map(|told| told.paused) != Some(manner.paused) {
+            speaker.pause(manner.paused);
+        }
+        self.told = Some(manner);
+    }
+
+    /// Makes samples ready and hands them to the speaker until it is full or the sound is written; nothing in a pause.
+    fn write(&mut self, paused: bool) -> Result<(), SpeakerError> {
         let Some(speaker) = &mut self.speaker else {
             return Ok(());
         };
+        if paused {
+            return speaker.write(&[]).map(|_| ());
+        }
         loop {
             // Even with nothing to write: a speaker tells of its loss here.
             let taken = speaker.write(&self.ready)?;
@@ -197,18 +219,17 @@ impl Playback {
                 return Ok(());
             }
             self.writing = Some(writing);
-            self.level = ramp(&mut self.ready, self.level, gain(), speaker.rate());
         }
     }
 
-    /// Notices a speaker that stands still although there is something to play.
-    fn watch(&mut self, now: Instant) -> Result<(), SpeakerError> {
+    /// Notices a speaker that stands still although there is something to play and no pause.
+    fn watch(&mut self, paused: bool, now: Instant) -> Result<(), SpeakerError> {
         let Some(speaker) = &self.speaker else {
             return Ok(());
         };
         let (played, written) = (speaker.played(), speaker.written());
         let moved = (played, written) != (self.progress.0, self.progress.1);
-        let nothing_due = self.ready.is_empty() && played >= written;
+        let nothing_due = paused || (self.ready.is_empty() && played >= written);
         match self.progress.2 {
             Some(since) if !moved && !nothing_due => {
                 if now.duration_since(since) >= STALL {
@@ -257,7 +278,6 @@ impl Playback {
 
     fn stop_all(&mut self, position: u64) {
         self.ready.clear();
-        self.level = 0.0;
         while let Some(mark) = self.written.pop_front() {
             self.stop(mark, position);
         }
@@ -318,29 +338,5 @@ impl Writing {
             }
         }
         !ready.is_empty()
-    }
-}
-
-/// Multiplies `samples` by a loudness that goes from `from` towards `to` no faster than [`RAMP`], bends what is too
-/// loud, and returns the loudness at the end.
-fn ramp(samples: &mut [f32], from: f32, to: f32, rate: u32) -> f32 {
-    let step = 1.0 / (RAMP * rate.max(1) as f32);
-    let mut level = from;
-    for sample in samples {
-        level += (to - level).clamp(-step, step);
-        *sample = soft_limit(*sample * level);
-    }
-    level
-}
-
-/// Leaves quiet samples as they are and bends loud ones so that none reaches beyond ±1.
-fn soft_limit(x: f32) -> f32 {
-    let over = x.abs() - KNEE;
-    if over.is_nan() {
-        0.0
-    } else if over <= 0.0 {
-        x
-    } else {
-        (KNEE + (1.0 - KNEE) * (over / (1.0 - KNEE)).tanh()).copysign(x)
     }
 }

@@ -4,14 +4,14 @@
 //! knows no thread; here are the channels, the waiting and the end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::chime::Chime;
-use super::playback::{Playback, Sound};
+use super::playback::{Manner, Playback, Sound};
 use super::voice::Speech;
 use crate::audio::{Speaker, SpeakerError};
 
@@ -92,6 +92,7 @@ struct Shared {
     volume_percent: AtomicU32,
     /// Bits of an `f32`, in dB, at most 0.
     duck_db: AtomicU32,
+    paused: AtomicBool,
 }
 
 /// The player has ended, because its thread could not go on.
@@ -127,6 +128,7 @@ impl Player {
             flushes: AtomicU64::new(0),
             volume_percent: AtomicU32::new(settings.volume_percent),
             duck_db: AtomicU32::new(0.0f32.to_bits()),
+            paused: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
         let joined = std::thread::Builder::new()
@@ -171,17 +173,26 @@ impl PlayerHandle {
         self.thread.unpark();
     }
 
-    /// Sets the loudness, 0 to 150; takes effect on what is not written yet, with a ramp.
+    /// Sets the loudness, 0 to 150; takes effect at once, with a ramp.
     pub fn set_volume(&self, percent: u32) {
         self.shared
             .volume_percent
             .store(percent.min(150), Ordering::Relaxed);
+        self.thread.unpark();
     }
 
-    /// Lowers everything by `db` (positive is quieter, 0 ends it), with a ramp.
+    /// Lowers everything by `db` (positive is quieter, 0 ends it), at once: falling takes 15 ms at most, rising 150 ms.
     pub fn duck(&self, db: f32) {
         let db = if db.is_finite() { db.abs() } else { 0.0 };
         self.shared.duck_db.store(db.to_bits(), Ordering::Relaxed);
+        self.thread.unpark();
+    }
+
+    /// While true, nothing is played, at once, and nothing is lost: what was cut off in the middle goes on there when it
+    /// is false again. A flush discards as ever, and what comes after it waits too. A chime waits as well.
+    pub fn pause(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::Release);
+        self.thread.unpark();
     }
 
     /// Gives the player another loudspeaker in place of the present or lost one. What plays is stopped.
@@ -238,18 +249,21 @@ fn serve(
             }
             None => {}
         }
-        playback.step(|| gain(shared), Instant::now());
+        playback.step(manner(shared), Instant::now());
         if !took && !playback.is_idle() {
             std::thread::park_timeout(TICK);
         }
     }
 }
 
-/// The factor that volume and ducking make together.
-fn gain(shared: &Shared) -> f32 {
+/// What handles have asked for.
+fn manner(shared: &Shared) -> Manner {
     let volume = shared.volume_percent.load(Ordering::Relaxed) as f32 / 100.0;
     let db = f32::from_bits(shared.duck_db.load(Ordering::Relaxed));
-    volume * 10f32.powf(-db / 20.0)
+    Manner {
+        gain: volume * 10f32.powf(-db / 20.0),
+        paused: shared.paused.load(Ordering::Acquire),
+    }
 }
 
 /// Hands out reports as far as their reader has room; whether none is left. Without a reader they are dropped.

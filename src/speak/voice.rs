@@ -19,6 +19,9 @@ pub trait Voice: Send {
         self.say(text)
     }
 
+    /// Speaks at `percent` of its own speed from the next clause on, 50 to 200; beyond that, as near as it gets.
+    fn set_rate(&mut self, percent: u32);
+
     /// What it is called, for logs and `hearken check`.
     fn name(&self) -> String;
 }

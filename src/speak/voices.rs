@@ -164,6 +164,14 @@ impl Voice for Voices {
         }
     }
 
+    fn set_rate(&mut self, percent: u32) {
+        self.rate_percent = percent;
+        self.main.set_rate(percent);
+        for voice in self.others.values_mut().flatten() {
+            voice.set_rate(percent);
+        }
+    }
+
     fn name(&self) -> String {
         self.main.name()
     }
@@ -260,14 +268,19 @@ fn base(language: &str) -> &str {
 mod tests {
     use super::*;
 
-    struct Echo(u32);
+    /// A sample a character at 100 %, at this rate.
+    struct Echo(u32, u32);
 
     impl Voice for Echo {
         fn say(&mut self, text: &str) -> Result<Speech, VoiceError> {
             Ok(Speech {
-                samples: vec![0.1; text.len()],
+                samples: vec![0.1; text.len() * 100 / self.1 as usize],
                 rate: self.0,
             })
+        }
+
+        fn set_rate(&mut self, percent: u32) {
+            self.1 = percent;
         }
 
         fn name(&self) -> String {
@@ -305,7 +318,7 @@ mod tests {
 
     #[test]
     fn korean_comes_from_espeak_and_english_from_the_main_voice() {
-        let mut voices = Voices::new(Box::new(Echo(22_050)), "en-us", 100);
+        let mut voices = Voices::new(Box::new(Echo(22_050, 100)), "en-us", 100);
         assert_eq!(voices.say("Hello").unwrap().samples.len(), 5);
         assert!(voices.say("안녕하세요").unwrap().samples.len() > 10_000);
         let both = voices.say("Say 안녕하세요").unwrap();
@@ -316,13 +329,25 @@ mod tests {
 
     #[test]
     fn a_language_that_the_main_voice_does_not_speak_comes_from_espeak() {
-        let mut voices = Voices::new(Box::new(Echo(22_050)), "en-us", 100);
+        let mut voices = Voices::new(Box::new(Echo(22_050, 100)), "en-us", 100);
         assert_eq!(voices.say_in("Hello", "en").unwrap().samples.len(), 5);
         assert!(voices.say_in("Guten Tag", "de").unwrap().samples.len() > 10_000);
         // Latin letters in a Korean conversation are still the main voice's.
         assert_eq!(voices.say_in("Seoul", "ko").unwrap().samples.len(), 5);
         // No voice for it: better the main one than none.
         assert_eq!(voices.say_in("abc", "xx").unwrap().samples.len(), 3);
+    }
+
+    #[test]
+    fn the_rate_changes_for_every_voice_open_or_not() {
+        let mut voices = Voices::new(Box::new(Echo(22_050, 100)), "en-us", 100);
+        let korean = voices.say("안녕하세요").unwrap().samples.len();
+        voices.set_rate(50);
+        assert_eq!(voices.say("Hello").unwrap().samples.len(), 10);
+        assert!(voices.say("안녕하세요").unwrap().samples.len() > korean * 12 / 10);
+        let mut late = Voices::new(Box::new(Echo(22_050, 100)), "en-us", 100);
+        late.set_rate(50);
+        assert!(late.say("안녕하세요").unwrap().samples.len() > korean * 12 / 10);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The thread `voice`: says clauses one after the other, one ahead of what is played.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,6 +20,8 @@ struct Request {
 #[derive(Debug, Clone)]
 pub struct Synthesizer {
     requests: mpsc::Sender<Request>,
+    /// Percent of the voice's own speed that is wanted; 0 while nobody has asked for any.
+    rate: Arc<AtomicU32>,
 }
 
 impl Synthesizer {
@@ -30,10 +32,19 @@ impl Synthesizer {
     pub fn spawn(voice: Box<dyn Voice>) -> std::io::Result<Self> {
         // One clause waits while another is said; whoever comes third waits in `say`.
         let (requests, inbox) = mpsc::channel(1);
-        std::thread::Builder::new()
-            .name("voice".into())
-            .spawn(move || serve(voice, inbox))?;
-        Ok(Self { requests })
+        let rate = Arc::new(AtomicU32::new(0));
+        std::thread::Builder::new().name("voice".into()).spawn({
+            let rate = Arc::clone(&rate);
+            move || serve(voice, inbox, &rate)
+        })?;
+        Ok(Self { requests, rate })
+    }
+
+    /// Speaks at `percent` of the voice's own speed, 50 to 200, from the next clause that begins to be synthesized.
+    /// Until it is called the voice keeps the speed it was opened with.
+    pub fn set_rate(&self, percent: u32) {
+        // An atomic, not a message: it must not wait behind the clauses.
+        self.rate.store(percent.clamp(50, 200), Ordering::Relaxed);
     }
 
     /// Says `text`, which is already in its spoken form, in `language` (ISO 639-1; empty when unknown). May be dropped at any time. Once `abort` is true, a clause
@@ -70,8 +81,14 @@ impl Synthesizer {
 }
 
 /// Runs on the thread `voice` until every handle is gone.
-fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>) {
+fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>, rate: &AtomicU32) {
+    let mut set = 0;
     while let Some(request) = inbox.blocking_recv() {
+        let wanted = rate.load(Ordering::Relaxed);
+        if wanted != set {
+            voice.set_rate(wanted);
+            set = wanted;
+        }
         let unwanted = || request.answer.is_closed() || request.abort.load(Ordering::Relaxed);
         let mut result = if unwanted() {
             Err(VoiceError::Aborted)

@@ -1,24 +1,34 @@
 //! The conductor: the one owner of the conversation's state. A tokio task that turns what the ear, the transcriber,
 //! the reply and the player report into inputs of the state machine, and carries its actions out.
 
+mod act;
+mod over;
+mod words;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+pub use self::over::Extent;
+use self::over::{Cut, Probe};
 use super::TurnId;
-use super::responder::{Failure, Job, Note, respond};
-use super::state::{Action, Input, State};
+use super::attention::Attention;
+use super::responder::{Failure, Note};
+use super::state::{Input, Over, State};
 use super::timing::{Stage, Timing};
-use super::transcription::{parts, transcribe_all};
 use crate::audio::{EAR_RATE, MicrophoneError, SpeakerError};
-use crate::event::{Bus, Event, TurnReport};
+use crate::command::Command;
+use crate::config::Policy;
+use crate::event::{Bus, Event};
 use crate::listen::ear::EarHandle;
-use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::listen::name::Name;
+use crate::listen::transcribe::Transcript;
 use crate::listen::worker::Worker;
 use crate::listen::{Heard, Utterance};
 use crate::onnx::OnnxError;
@@ -49,20 +59,43 @@ pub struct Company {
     pub played: mpsc::Receiver<Played>,
     /// What was said so far.
     pub history: History,
+    /// Somebody pushes to talk.
+    pub push: Arc<Notify>,
 }
 
 /// How the conversation is held.
 #[derive(Debug, Clone)]
 pub struct Manners {
+    /// What hearken is called.
+    pub name: Name,
+    /// Its name in the configuration.
+    pub configured_name: String,
+    /// Where a name that is said is kept; nowhere when `None`.
+    pub name_file: Option<PathBuf>,
+    /// What the model is told it is; `{name}` stands for the name.
+    pub instructions: String,
+    /// What is meant for hearken.
+    pub attention: Attention,
+    /// What stops a reply; never [`Policy::Auto`].
+    pub policy: Policy,
+    /// So much quieter hearken is while it is judged, in dB.
+    pub duck_db: f32,
+    /// Loudness at the beginning, 0 to 150.
+    pub volume_percent: u32,
+    /// Speed of speech at the beginning, 50 to 200.
+    pub rate_percent: u32,
     /// How long after its last sample a reply still rings in the devices and the room.
     pub tail: Duration,
     /// A turn that shows no progress for so long is given up.
     pub patience: Duration,
     /// The most that is transcribed in one go, in samples at 16 kHz. Who speaks longer is transcribed in several.
     pub longest: usize,
-    /// Whether failures chime.
+    /// Whether the name alone and failures chime.
     pub chimes: bool,
 }
+
+/// A reply that is held is given up after this.
+const HELD: Duration = Duration::from_secs(600);
 
 /// Why the conversation ended although nobody asked for it.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +109,9 @@ pub enum Ending {
     /// The voice activity detector failed; another try will not help.
     #[error(transparent)]
     Detector(#[from] OnnxError),
+    /// The configured name cannot be one.
+    #[error("name: {0}")]
+    Name(crate::listen::name::NameError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     NoThread(#[from] std::io::Error),
@@ -91,7 +127,15 @@ struct Turn {
     abort: Arc<AtomicBool>,
     task: Option<JoinHandle<()>>,
     gate: Option<oneshot::Sender<()>>,
+    /// Observers know of it: it began in a window, or turned out to be for hearken.
+    announced: bool,
     transcript: String,
+    /// What is wanted: the transcript without the name.
+    wanted: String,
+    /// The command that it is.
+    command: Option<Command>,
+    /// What is said without asking the model.
+    answer: Option<String>,
     language: String,
     /// Clauses handed to the player.
     queued: Vec<String>,
@@ -100,6 +144,43 @@ struct Turn {
     failure: Option<String>,
     /// The last clause tells of the failure.
     told: bool,
+}
+
+impl Turn {
+    fn new(id: TurnId, timing: Timing, announced: bool) -> Self {
+        Self {
+            id,
+            timing,
+            abort: Arc::new(AtomicBool::new(false)),
+            task: None,
+            gate: None,
+            announced,
+            transcript: String::new(),
+            wanted: String::new(),
+            command: None,
+            answer: None,
+            language: String::new(),
+            queued: Vec::new(),
+            played: 0,
+            failure: None,
+            told: false,
+        }
+    }
+}
+
+/// What has been said and not been answered.
+#[derive(Default)]
+struct Held {
+    /// The utterances, oldest first.
+    utterances: Vec<Vec<f32>>,
+    /// One of them began when no name was needed.
+    in_window: bool,
+    /// Whether the wake model fired in one of them; `None` without a wake model.
+    woken: Option<bool>,
+    /// The stopwatch of the latest.
+    timing: Option<Timing>,
+    /// The words of all of them, when they are known already.
+    known: Option<Transcript>,
 }
 
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device.
@@ -114,18 +195,27 @@ pub async fn converse(
 ) -> Result<(), Ending> {
     // Notes from the turn's own tasks. Full means that the conductor is behind; the task waits, nothing is lost.
     let (notes_in, notes) = mpsc::channel(16);
-    let conductor = Conductor {
+    let mut conductor = Conductor {
+        volume_percent: manners.volume_percent,
+        rate_percent: manners.rate_percent,
         company,
         manners,
         bus,
         notes_in,
         state: State::Idle,
         next: TurnId(1),
-        held: Vec::new(),
+        held: Held::default(),
         turn: None,
-        arrived: None,
+        speech_began: Instant::now(),
+        began_in_window: false,
+        last_level: None,
+        last_reply: String::new(),
+        probe: Probe::default(),
+        cut: None,
+        deferred: None,
         recordings_over: false,
     };
+    conductor.take_name();
     conductor.run(notes, shutdown).await
 }
 
@@ -136,11 +226,24 @@ struct Conductor {
     notes_in: mpsc::Sender<Note>,
     state: State,
     next: TurnId,
-    /// The utterances that have not been answered, oldest first.
-    held: Vec<Vec<f32>>,
+    held: Held,
     turn: Option<Turn>,
-    /// The utterance that [`Input::Utterance`] is about, its samples already in `held`.
-    arrived: Option<Timing>,
+    /// When the speech that is going on, or went on last, began.
+    speech_began: Instant,
+    /// It began when no name was needed.
+    began_in_window: bool,
+    /// How loud the last utterance was that was for hearken, in dB.
+    last_level: Option<f32>,
+    /// What hearken said last, for "say that again".
+    last_reply: String,
+    /// The judgement of what is said over a reply.
+    probe: Probe,
+    /// A reply that was stopped, until the player has said how far it came.
+    cut: Option<Cut>,
+    /// What was said next became words before that.
+    deferred: Option<Note>,
+    volume_percent: u32,
+    rate_percent: u32,
     recordings_over: bool,
 }
 
@@ -151,13 +254,19 @@ impl Conductor {
         shutdown: CancellationToken,
     ) -> Result<(), Ending> {
         self.bus.emit(Event::Ready);
+        let push = Arc::clone(&self.company.push);
         loop {
-            let watchdog = tokio::time::sleep(self.manners.patience);
+            let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
+            let patience = if held { HELD } else { self.manners.patience };
+            let watchdog = tokio::time::sleep(patience);
             let alive = self.state.turn();
+            let window = self.window_end();
+            let closing = tokio::time::sleep_until(window.unwrap_or_else(Instant::now).into());
             // Notes before what was played: a clause is announced before the player can report on it.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
+                    self.conclude();
                     self.take(Input::Shutdown);
                     self.company.player.flush();
                     return Ok(());
@@ -165,13 +274,19 @@ impl Conductor {
                 Some(note) = notes.recv() => self.note(note),
                 heard = self.company.heard.recv(), if !self.recordings_over => self.heard(heard)?,
                 played = self.company.played.recv() => self.played(played)?,
+                () = push.notified() => self.take(Input::Pushed),
+                () = closing, if window.is_some() => self.close_window(),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
-                        self.take(Input::WatchdogBit { turn });
+                        self.take(if held {
+                            Input::Abandoned { turn }
+                        } else {
+                            Input::WatchdogBit { turn }
+                        });
                     }
                 }
             }
-            if self.recordings_over && self.state == State::Idle {
+            if self.recordings_over && self.state == State::Idle && self.cut.is_none() {
                 self.bus.emit(Event::Ended);
                 return Ok(());
             }
@@ -180,10 +295,19 @@ impl Conductor {
 
     fn heard(&mut self, heard: Option<Heard>) -> Result<(), Ending> {
         match heard {
-            Some(Heard::SpeechStarted { .. }) => {
+            Some(Heard::SpeechStarted { lasted, .. }) => {
+                let now = Instant::now();
+                let lasted = Duration::from_secs_f64(lasted as f64 / f64::from(EAR_RATE));
+                self.speech_began = now.checked_sub(lasted).unwrap_or(now);
+                // Who speaks over a reply, or in its last echo, speaks to hearken.
+                let over = matches!(self.state, State::Speaking(_) | State::Settling)
+                    && self.manners.policy == Policy::Speech;
+                self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
+                self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
                 self.take(Input::SpeechStarted);
             }
+            Some(Heard::Partial(partial)) => self.partial(partial),
             Some(Heard::SpeechDismissed) => self.take(Input::SpeechDismissed),
             Some(Heard::Utterance(utterance)) => self.utterance(utterance),
             Some(Heard::Ended) => self.recordings_over = true,
@@ -201,19 +325,31 @@ impl Conductor {
     }
 
     fn utterance(&mut self, utterance: Utterance) {
+        let waits = matches!(self.state, State::Idle | State::Listening);
+        if waits && utterance.woken == Some(false) && !self.began_in_window && !self.open() {
+            // The wake model heard nothing, and nobody else is listened to: not even whisper reads it.
+            self.bus.emit(Event::Overheard);
+            return self.take(Input::SpeechDismissed);
+        }
         let hangover = utterance.endpoint.saturating_sub(utterance.speech_end);
         let hangover = Duration::from_secs_f64(hangover as f64 / f64::from(EAR_RATE));
-        self.held.push(utterance.samples);
-        while self.held.iter().map(Vec::len).sum::<usize>() > MOST_HELD && self.held.len() > 1 {
+        let held = &mut self.held;
+        held.utterances.push(utterance.samples);
+        while held.utterances.iter().map(Vec::len).sum::<usize>() > MOST_HELD
+            && held.utterances.len() > 1
+        {
             warn!("somebody has spoken for minutes without an end; the oldest is dropped");
-            self.held.remove(0);
+            held.utterances.remove(0);
         }
-        self.arrived = Some(Timing::new(hangover, utterance.decided));
+        held.in_window |= self.began_in_window;
+        held.woken = match (held.woken, utterance.woken) {
+            (None, latest) => latest,
+            (before, None) => before,
+            (Some(before), Some(latest)) => Some(before || latest),
+        };
+        held.known = None;
+        held.timing = Some(Timing::new(hangover, utterance.decided));
         self.take(Input::Utterance);
-        if self.arrived.take().is_some() {
-            // It came just before the microphone was ignored, and can become no turn.
-            self.held.clear();
-        }
     }
 
     fn played(&mut self, played: Option<Played>) -> Result<(), Ending> {
@@ -233,9 +369,11 @@ impl Conductor {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id.0 == tag) {
                     turn.played += 1;
                 }
+                self.cut_at(tag, None);
                 self.take(Input::ClausePlayed { turn: TurnId(tag) });
             }
-            Some(Played::Stopped { .. } | Played::Idle) => {}
+            Some(Played::Stopped { tag, heard, .. }) => self.cut_at(tag, Some(heard)),
+            Some(Played::Idle) => self.conclude(),
             Some(Played::Lost(error)) => {
                 self.take(Input::Shutdown);
                 return Err(error.into());
@@ -252,7 +390,15 @@ impl Conductor {
                     turn.timing.mark(stage, at);
                 }
             }
+            // First what was heard of the reply before.
+            Note::Transcribed { .. } if self.cut.is_some() => self.deferred = Some(note),
             Note::Transcribed { turn, result, at } => self.transcribed(turn, result, at),
+            Note::Probed {
+                turn,
+                whole,
+                extent,
+                result,
+            } => self.probed(turn, whole, extent, result),
             Note::ClauseReady { turn } => self.take(Input::ClauseReady { turn }),
             Note::ClauseQueued { turn, text } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {
@@ -279,51 +425,32 @@ impl Conductor {
                 }
             }
             Note::Settled => self.take(Input::Settled),
+            Note::CutOverdue => self.conclude(),
         }
     }
 
-    fn transcribed(
-        &mut self,
-        turn: TurnId,
-        result: Result<Transcript, TranscribeError>,
-        at: Instant,
-    ) {
-        let Some(alive) = self.turn.as_mut().filter(|t| t.id == turn) else {
-            return;
-        };
-        alive.timing.mark(Stage::Text, at);
-        let words = match result {
-            Ok(transcript) => {
-                if let Some(refused) = transcript.refused {
-                    debug!(
-                        turn = turn.0,
-                        ?refused,
-                        "what whisper wrote is not taken for words"
-                    );
-                }
-                alive.transcript = transcript.text;
-                alive.language = transcript.language;
-                !alive.transcript.is_empty()
-            }
-            Err(error) => {
-                warn!(turn = turn.0, "{error}");
-                self.bus.emit(Event::Failed {
-                    what: error.to_string(),
-                });
-                if self.manners.chimes {
-                    self.company.player.chime(Chime::Failed);
-                }
-                false
-            }
-        };
-        if words {
-            self.bus.emit(Event::Transcribed {
-                turn,
-                text: alive.transcript.clone(),
-                language: alive.language.clone(),
-            });
+    /// Whether everything that is said now is for hearken.
+    fn open(&self) -> bool {
+        self.manners.attention.is_open(Instant::now())
+    }
+
+    /// Whether an utterance that was spoken over the reply is being judged.
+    fn judging_whole(&self) -> bool {
+        matches!(self.state, State::Speaking(speaking) if matches!(speaking.over, Over::Judging { .. }))
+    }
+
+    /// When the window closes, unless somebody is being heard who began in it.
+    fn window_end(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle => self.manners.attention.window(),
+            _ => None,
         }
-        self.take(Input::Transcribed { turn, words });
+    }
+
+    fn close_window(&mut self) {
+        if self.manners.attention.close() {
+            self.bus.emit(Event::WindowClosed);
+        }
     }
 
     /// The one place where the state changes.
@@ -341,142 +468,5 @@ impl Conductor {
         if turn_over {
             self.bus.emit(Event::Listening);
         }
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::DropHeldAudio => self.held.clear(),
-            Action::Cancel(id) => self.cancel(id),
-            Action::Transcribe(id) => self.transcribe(id),
-            Action::Reply(_) => self.reply(),
-            Action::LetSound(_) => {
-                if let Some(gate) = self.turn.as_mut().and_then(|t| t.gate.take()) {
-                    let _ = gate.send(());
-                }
-            }
-            Action::IgnoreMicrophone(ignore) => self.company.ear.ignore(ignore),
-            Action::Finish(id) => self.finish(id),
-            Action::NothingSaid(turn) => {
-                self.turn = None;
-                self.bus.emit(Event::NothingSaid { turn });
-            }
-            Action::Stuck(turn) => {
-                let seconds = self.manners.patience.as_secs();
-                let what = format!("turn {turn} made no progress for {seconds} s and was given up");
-                warn!("{what}");
-                self.bus.emit(Event::Failed { what });
-                if self.manners.chimes {
-                    self.company.player.chime(Chime::Failed);
-                }
-            }
-            Action::Settle => {
-                let (notes, tail) = (self.notes_in.clone(), self.manners.tail);
-                tokio::spawn(async move {
-                    tokio::time::sleep(tail).await;
-                    let _ = notes.send(Note::Settled).await;
-                });
-            }
-        }
-    }
-
-    fn transcribe(&mut self, id: TurnId) {
-        let Some(timing) = self.arrived.take() else {
-            return;
-        };
-        self.next = TurnId(id.0 + 1);
-        self.bus.emit(Event::TurnStarted { turn: id });
-        let abort = Arc::new(AtomicBool::new(false));
-        let parts = parts(&self.held, self.manners.longest);
-        let (worker, notes, flag) = (
-            Arc::clone(&self.company.transcriber),
-            self.notes_in.clone(),
-            Arc::clone(&abort),
-        );
-        let task = tokio::spawn(async move {
-            let result = transcribe_all(&worker, parts, flag).await;
-            let _ = notes
-                .send(Note::Transcribed {
-                    turn: id,
-                    result,
-                    at: Instant::now(),
-                })
-                .await;
-        });
-        self.turn = Some(Turn {
-            id,
-            timing,
-            abort,
-            task: Some(task),
-            gate: None,
-            transcript: String::new(),
-            language: String::new(),
-            queued: Vec::new(),
-            played: 0,
-            failure: None,
-            told: false,
-        });
-    }
-
-    fn reply(&mut self) {
-        let Some(turn) = self.turn.as_mut() else {
-            return;
-        };
-        let (gate, opened) = oneshot::channel();
-        turn.gate = Some(gate);
-        turn.task = Some(tokio::spawn(respond(Job {
-            turn: turn.id,
-            messages: self.company.history.begin(&turn.transcript),
-            language: turn.language.clone(),
-            model: Arc::clone(&self.company.model),
-            synthesizer: self.company.synthesizer.clone(),
-            player: self.company.player.clone(),
-            abort: Arc::clone(&turn.abort),
-            gate: opened,
-            notes: self.notes_in.clone(),
-        })));
-    }
-
-    fn cancel(&mut self, id: TurnId) {
-        let Some(turn) = self.turn.take() else { return };
-        turn.abort.store(true, Ordering::Relaxed);
-        if let Some(task) = &turn.task {
-            task.abort();
-        }
-        if !turn.queued.is_empty() {
-            self.company.player.flush();
-            let spoken = turn.queued[..turn.played.min(turn.queued.len())].join(" ");
-            self.company
-                .history
-                .record(&turn.transcript, &spoken, false);
-        }
-        self.bus.emit(Event::TurnCancelled { turn: id });
-    }
-
-    fn finish(&mut self, id: TurnId) {
-        let Some(turn) = self.turn.take() else { return };
-        let reply = turn.queued.join(" ");
-        // A clause that tells of a failure is no part of the conversation: the model would take it for its own words.
-        let told = usize::from(turn.told && !turn.queued.is_empty());
-        let spoken = &turn.queued[..turn.queued.len() - told];
-        if turn.failure.is_none() || !spoken.is_empty() {
-            let (heard, complete) = (&turn.transcript, turn.failure.is_none());
-            self.company
-                .history
-                .record(heard, &spoken.join(" "), complete);
-        }
-        let stages = turn.timing.stages();
-        info!(
-            turn = id.0,
-            clauses = turn.queued.len(),
-            voice_to_voice_ms = stages.first_played,
-            "turn finished"
-        );
-        self.bus.emit(Event::TurnFinished(TurnReport {
-            turn: id,
-            transcript: turn.transcript,
-            reply,
-            failure: turn.failure,
-            stages,
-        }));
     }
 }

@@ -1,5 +1,7 @@
-//! Who talks when: the state machine, pure, and the conductor, which carries its actions out.
+//! Who talks when, and to whom: the state machine and its judgements, pure, and the conductor, which carries them out.
 
+pub mod attention;
+pub mod barge_in;
 pub mod conductor;
 pub mod responder;
 pub mod state;

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::TurnId;
+use super::conductor::Extent;
 use super::timing::Stage;
 use crate::reply::clause::Splitter;
 use crate::reply::failure;
@@ -45,6 +46,20 @@ pub enum Note {
         /// When.
         at: Instant,
     },
+    /// What is said over the reply, as far as it is known, became words.
+    Probed {
+        /// The turn whose reply it is.
+        turn: TurnId,
+        /// The whole utterance, not its beginning.
+        whole: bool,
+        /// How much of it was heard.
+        extent: Extent,
+        /// The words.
+        result: Result<
+            crate::listen::transcribe::Transcript,
+            crate::listen::transcribe::TranscribeError,
+        >,
+    },
     /// The first clause can sound and waits at the gate.
     ClauseReady {
         /// The turn.
@@ -68,6 +83,8 @@ pub enum Note {
     },
     /// The tail after a reply is over.
     Settled,
+    /// The player has had its time to say how far a reply came that was stopped.
+    CutOverdue,
 }
 
 /// Why a reply is not whole.

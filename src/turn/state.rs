@@ -6,11 +6,14 @@
 //!  └────────────────────────────────────────────────┴───────────────────────┴──── Settling ◄────────────┘
 //! ```
 //!
-//! While hearken speaks, and for a short tail after it, the microphone is ignored. Speech that comes after the
-//! endpoint and before the first sound means that the speaker had not finished: the turn is given up, and the new one
-//! hears both stretches as one. Speech that is still going on when the first sound is ready holds it back.
+//! Speech that comes after the endpoint and before the first sound means that the speaker had not finished: the turn is
+//! given up, and the new one hears both stretches as one. Speech that is still going on when the first sound is ready
+//! holds it back. Speech while hearken speaks is judged (`speaking.rs`): the reply goes on, is held, or stops for good.
+
+mod speaking;
 
 use super::TurnId;
+pub use speaking::{Over, Speaking};
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,19 +40,42 @@ pub enum State {
         /// The whole reply has been synthesized, so many clauses.
         clauses: Option<usize>,
     },
-    /// The reply sounds.
-    Speaking {
-        /// The turn.
-        turn: TurnId,
-        /// Clauses that have been played.
-        played: usize,
-        /// How many there will be, once that is known.
-        clauses: Option<usize>,
-    },
+    /// The reply sounds, or is held.
+    Speaking(Speaking),
     /// The reply has been played; the room and the devices still ring with it.
     Settling,
     /// Shut down. Nothing leads out of here.
     Stopped,
+}
+
+/// What an utterance turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something to reply to.
+    Reply,
+    /// A command that has been obeyed without a word.
+    Done,
+    /// The name alone: somebody wants something.
+    Called,
+    /// Words that were not for hearken.
+    Overheard,
+    /// No words.
+    Nothing,
+}
+
+/// What becomes of the reply that somebody speaks over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It cannot be told yet.
+    Unclear,
+    /// It was nothing: the reply goes on as it was, at full loudness.
+    CarryOn,
+    /// The reply stops for good.
+    Stop,
+    /// The reply waits for [`Verdict::GoOn`].
+    Hold,
+    /// A reply that waited goes on.
+    GoOn,
 }
 
 /// What happened.
@@ -65,8 +91,24 @@ pub enum Input {
     Transcribed {
         /// The turn.
         turn: TurnId,
-        /// Whether there are words.
-        words: bool,
+        /// What it was.
+        outcome: Outcome,
+    },
+    /// What is said over the reply was judged.
+    Judged {
+        /// The turn whose reply it is.
+        turn: TurnId,
+        /// The whole utterance was judged, not its beginning.
+        whole: bool,
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// Somebody pushed to talk.
+    Pushed,
+    /// Nobody has come back to a reply that is held.
+    Abandoned {
+        /// The turn.
+        turn: TurnId,
     },
     /// The first clause can sound.
     ClauseReady {
@@ -105,14 +147,37 @@ pub enum Action {
     Cancel(TurnId),
     /// Begin a turn with the audio held (the unanswered turn's, if any, and the new utterance).
     Transcribe(TurnId),
-    /// Ask the model.
+    /// Ask the model, or say the answer that needs none.
     Reply(TurnId),
     /// Let what has been synthesized sound.
     LetSound(TurnId),
-    /// Ignore the microphone, or hear it again.
-    IgnoreMicrophone(bool),
+    /// hearken begins to sound, or has ended.
+    Sounding(bool),
+    /// Speak more quietly until it is clear what somebody wants.
+    Duck(TurnId),
+    /// Speak as loudly as before.
+    Restore(TurnId),
+    /// Judge the utterance that was spoken over the reply.
+    Judge(TurnId),
+    /// Stop the reply for good: discard what has not sounded, remember what has.
+    Interrupt(TurnId),
+    /// Hold the reply where it is.
+    Hold(TurnId),
+    /// Let a held reply go on.
+    GoOn(TurnId),
     /// The turn is over: write it into the history, report it.
     Finish(TurnId),
+    /// The name alone was heard: say so, and wait for what is wanted. `chime` is false while somebody speaks.
+    Called {
+        /// The turn that is over with it.
+        turn: TurnId,
+        /// Whether a chime may sound.
+        chime: bool,
+    },
+    /// Somebody pushed: say so, and wait for what is wanted.
+    Attend,
+    /// The utterance was not for hearken.
+    Overheard(TurnId),
     /// The utterance had no words: report that.
     NothingSaid(TurnId),
     /// Report that the turn was given up because it did not move.
@@ -125,9 +190,8 @@ impl State {
     /// The turn that is alive, if any.
     pub fn turn(&self) -> Option<TurnId> {
         match *self {
-            Self::Transcribing { turn, .. }
-            | Self::Thinking { turn, .. }
-            | Self::Speaking { turn, .. } => Some(turn),
+            Self::Transcribing { turn, .. } | Self::Thinking { turn, .. } => Some(turn),
+            Self::Speaking(speaking) => Some(speaking.turn),
             Self::Idle | Self::Listening | Self::Settling | Self::Stopped => None,
         }
     }
@@ -137,12 +201,11 @@ impl State {
     /// nothing.
     #[must_use]
     pub fn step(self, input: Input, next: TurnId) -> (Self, Vec<Action>) {
-        use Action::{
-            Cancel, DropHeldAudio, Finish, IgnoreMicrophone, LetSound, NothingSaid, Reply, Settle,
-            Stuck, Transcribe,
-        };
         if let Input::Shutdown = input {
-            return (Self::Stopped, self.turn().map(Cancel).into_iter().collect());
+            return (
+                Self::Stopped,
+                self.turn().map(Action::Cancel).into_iter().collect(),
+            );
         }
         if let Some(stale) = input.turn()
             && self.turn() != Some(stale)
@@ -150,199 +213,164 @@ impl State {
             return (self, Vec::new());
         }
         if let Input::WatchdogBit { turn } = input {
-            let mut actions = vec![Cancel(turn), Stuck(turn), DropHeldAudio];
-            let next = match self {
-                Self::Speaking { .. } => {
-                    actions.push(Settle);
-                    Self::Settling
-                }
-                Self::Transcribing { talking: true, .. } | Self::Thinking { talking: true, .. } => {
-                    Self::Listening
-                }
-                _ => Self::Idle,
-            };
-            return (next, actions);
+            return self.bitten(turn);
         }
-        match (self, input) {
-            (Self::Idle, Input::SpeechStarted) => (Self::Listening, Vec::new()),
-            (Self::Listening, Input::SpeechDismissed) => (Self::Idle, Vec::new()),
-            (Self::Idle | Self::Listening, Input::Utterance) => (
-                Self::Transcribing {
-                    turn: next,
-                    talking: false,
-                },
-                vec![Transcribe(next)],
-            ),
-
-            (Self::Transcribing { turn, .. }, Input::SpeechStarted) => (
-                Self::Transcribing {
-                    turn,
-                    talking: true,
-                },
-                Vec::new(),
-            ),
-            (Self::Transcribing { turn, .. }, Input::SpeechDismissed) => (
-                Self::Transcribing {
-                    turn,
-                    talking: false,
-                },
-                Vec::new(),
-            ),
-            (Self::Transcribing { turn, .. }, Input::Utterance) => (
-                Self::Transcribing {
-                    turn: next,
-                    talking: false,
-                },
-                vec![Cancel(turn), Transcribe(next)],
-            ),
-            (Self::Transcribing { turn, talking }, Input::Transcribed { words: true, .. }) => (
-                Self::Thinking {
-                    turn,
-                    talking,
-                    ready: false,
-                    clauses: None,
-                },
-                vec![Reply(turn)],
-            ),
-            (Self::Transcribing { turn, talking }, Input::Transcribed { words: false, .. }) => (
-                if talking { Self::Listening } else { Self::Idle },
-                vec![DropHeldAudio, NothingSaid(turn)],
-            ),
-
-            (
-                Self::Thinking {
-                    turn,
-                    ready,
-                    clauses,
-                    ..
-                },
-                Input::SpeechStarted,
-            ) => (
-                Self::Thinking {
-                    turn,
-                    talking: true,
-                    ready,
-                    clauses,
-                },
-                Vec::new(),
-            ),
-            (
-                Self::Thinking {
-                    turn,
-                    ready: false,
-                    clauses,
-                    ..
-                },
-                Input::SpeechDismissed,
-            ) => (
-                Self::Thinking {
-                    turn,
-                    talking: false,
-                    ready: false,
-                    clauses,
-                },
-                Vec::new(),
-            ),
-            (
-                Self::Thinking {
-                    turn,
-                    ready: true,
-                    clauses,
-                    ..
-                },
-                Input::SpeechDismissed,
-            )
-            | (
-                Self::Thinking {
-                    turn,
-                    talking: false,
-                    clauses,
-                    ..
-                },
-                Input::ClauseReady { .. },
-            ) => (
-                Self::Speaking {
-                    turn,
-                    played: 0,
-                    clauses,
-                },
-                vec![IgnoreMicrophone(true), DropHeldAudio, LetSound(turn)],
-            ),
-            (
-                Self::Thinking {
-                    turn,
-                    talking: true,
-                    clauses,
-                    ..
-                },
-                Input::ClauseReady { .. },
-            ) => (
-                Self::Thinking {
-                    turn,
-                    talking: true,
-                    ready: true,
-                    clauses,
-                },
-                Vec::new(),
-            ),
-            (Self::Thinking { turn, .. }, Input::Utterance) => (
-                Self::Transcribing {
-                    turn: next,
-                    talking: false,
-                },
-                vec![Cancel(turn), Transcribe(next)],
-            ),
-            (Self::Thinking { turn, talking, .. }, Input::ReplyEnded { clauses: 0, .. }) => (
-                if talking { Self::Listening } else { Self::Idle },
-                vec![DropHeldAudio, Finish(turn)],
-            ),
-            (
-                Self::Thinking {
-                    turn,
-                    talking,
-                    ready,
-                    ..
-                },
-                Input::ReplyEnded { clauses, .. },
-            ) => (
-                Self::Thinking {
-                    turn,
-                    talking,
-                    ready,
-                    clauses: Some(clauses),
-                },
-                Vec::new(),
-            ),
-
-            (Self::Speaking { turn, played, .. }, Input::ReplyEnded { clauses, .. }) => {
-                Self::speaking(turn, played, Some(clauses))
-            }
-            (
-                Self::Speaking {
-                    turn,
-                    played,
-                    clauses,
-                },
-                Input::ClausePlayed { .. },
-            ) => Self::speaking(turn, played + 1, clauses),
-
-            (Self::Settling, Input::Settled) => (Self::Idle, vec![IgnoreMicrophone(false)]),
-            (state, _) => (state, Vec::new()),
+        match self {
+            Self::Idle | Self::Listening | Self::Settling => self.waiting(input, next),
+            Self::Transcribing { turn, talking } => Self::transcribing(turn, talking, input, next),
+            Self::Thinking { .. } => self.thinking(input, next),
+            Self::Speaking(speaking) => speaking.step(input, next),
+            Self::Stopped => (self, Vec::new()),
         }
     }
 
-    fn speaking(turn: TurnId, played: usize, clauses: Option<usize>) -> (Self, Vec<Action>) {
-        if clauses.is_some_and(|all| played >= all) {
-            (Self::Settling, vec![Action::Finish(turn), Action::Settle])
-        } else {
-            (
-                Self::Speaking {
-                    turn,
-                    played,
-                    clauses,
+    /// Nobody waits for an answer: listening when somebody speaks, idle when nobody does.
+    fn waits(talking: bool) -> Self {
+        if talking { Self::Listening } else { Self::Idle }
+    }
+
+    fn bitten(self, turn: TurnId) -> (Self, Vec<Action>) {
+        let mut actions = vec![
+            Action::Cancel(turn),
+            Action::Stuck(turn),
+            Action::DropHeldAudio,
+        ];
+        let after = match self {
+            Self::Transcribing { talking, .. } | Self::Thinking { talking, .. } => {
+                Self::waits(talking)
+            }
+            Self::Speaking(speaking) if speaking.talking() => {
+                actions.push(Action::Sounding(false));
+                Self::Listening
+            }
+            Self::Speaking(_) => {
+                actions.push(Action::Settle);
+                Self::Settling
+            }
+            Self::Idle | Self::Listening | Self::Settling | Self::Stopped => self,
+        };
+        (after, actions)
+    }
+
+    fn waiting(self, input: Input, next: TurnId) -> (Self, Vec<Action>) {
+        // Whatever leads out of settling ends it.
+        let settled = || match self {
+            Self::Settling => vec![Action::Sounding(false)],
+            _ => Vec::new(),
+        };
+        match input {
+            Input::SpeechStarted => (Self::Listening, settled()),
+            Input::SpeechDismissed if self == Self::Listening => (Self::Idle, Vec::new()),
+            Input::Utterance => {
+                let mut actions = settled();
+                actions.push(Action::Transcribe(next));
+                let turn = next;
+                (
+                    Self::Transcribing {
+                        turn,
+                        talking: false,
+                    },
+                    actions,
+                )
+            }
+            Input::Pushed => (self, vec![Action::Attend]),
+            Input::Settled if self == Self::Settling => (Self::Idle, settled()),
+            _ => (self, Vec::new()),
+        }
+    }
+
+    fn transcribing(
+        turn: TurnId,
+        talking: bool,
+        input: Input,
+        next: TurnId,
+    ) -> (Self, Vec<Action>) {
+        let same = |talking| Self::Transcribing { turn, talking };
+        match input {
+            Input::SpeechStarted => (same(true), Vec::new()),
+            Input::SpeechDismissed => (same(false), Vec::new()),
+            Input::Utterance => (
+                Self::Transcribing {
+                    turn: next,
+                    talking: false,
                 },
-                Vec::new(),
+                vec![Action::Cancel(turn), Action::Transcribe(next)],
+            ),
+            Input::Pushed => (same(talking), vec![Action::Attend]),
+            Input::Transcribed { outcome, .. } => {
+                let over = |action| (Self::waits(talking), vec![Action::DropHeldAudio, action]);
+                match outcome {
+                    Outcome::Reply => (
+                        Self::Thinking {
+                            turn,
+                            talking,
+                            ready: false,
+                            clauses: None,
+                        },
+                        vec![Action::Reply(turn)],
+                    ),
+                    Outcome::Done => over(Action::Finish(turn)),
+                    Outcome::Called => over(Action::Called {
+                        turn,
+                        chime: !talking,
+                    }),
+                    Outcome::Overheard => over(Action::Overheard(turn)),
+                    Outcome::Nothing => over(Action::NothingSaid(turn)),
+                }
+            }
+            _ => (same(talking), Vec::new()),
+        }
+    }
+
+    fn thinking(self, input: Input, next: TurnId) -> (Self, Vec<Action>) {
+        let Self::Thinking {
+            turn,
+            talking,
+            ready,
+            clauses,
+        } = self
+        else {
+            return (self, Vec::new());
+        };
+        let same = |talking, ready, clauses| Self::Thinking {
+            turn,
+            talking,
+            ready,
+            clauses,
+        };
+        let sounds = || {
+            (
+                Self::Speaking(Speaking::new(turn, clauses)),
+                vec![
+                    Action::Sounding(true),
+                    Action::DropHeldAudio,
+                    Action::LetSound(turn),
+                ],
             )
+        };
+        match input {
+            Input::SpeechStarted => (same(true, ready, clauses), Vec::new()),
+            Input::SpeechDismissed if ready => sounds(),
+            Input::SpeechDismissed => (same(false, ready, clauses), Vec::new()),
+            Input::ClauseReady { .. } if talking => (same(true, true, clauses), Vec::new()),
+            Input::ClauseReady { .. } => sounds(),
+            Input::Utterance => (
+                Self::Transcribing {
+                    turn: next,
+                    talking: false,
+                },
+                vec![Action::Cancel(turn), Action::Transcribe(next)],
+            ),
+            Input::Pushed => (
+                Self::waits(talking),
+                vec![Action::Cancel(turn), Action::DropHeldAudio, Action::Attend],
+            ),
+            Input::ReplyEnded { clauses: 0, .. } => (
+                Self::waits(talking),
+                vec![Action::DropHeldAudio, Action::Finish(turn)],
+            ),
+            Input::ReplyEnded { clauses, .. } => (same(talking, ready, Some(clauses)), Vec::new()),
+            _ => (self, Vec::new()),
         }
     }
 }
@@ -351,6 +379,8 @@ impl Input {
     fn turn(&self) -> Option<TurnId> {
         match *self {
             Self::Transcribed { turn, .. }
+            | Self::Judged { turn, .. }
+            | Self::Abandoned { turn }
             | Self::ClauseReady { turn }
             | Self::ReplyEnded { turn, .. }
             | Self::ClausePlayed { turn }
@@ -358,6 +388,7 @@ impl Input {
             Self::SpeechStarted
             | Self::SpeechDismissed
             | Self::Utterance
+            | Self::Pushed
             | Self::Settled
             | Self::Shutdown => None,
         }

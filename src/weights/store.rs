@@ -53,6 +53,12 @@ impl Store {
         self.data.join("weights")
     }
 
+    /// Where a name is kept that hearken was given aloud.
+    #[must_use]
+    pub fn name_file(&self) -> PathBuf {
+        self.data.join("name.toml")
+    }
+
     /// The user's own table.
     #[must_use]
     pub fn own_table(&self) -> PathBuf {

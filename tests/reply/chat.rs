@@ -57,7 +57,7 @@ async fn one_question_one_answer() {
         "{}",
         text(&output.stderr)
     );
-    assert!(server.request(0).contains("You are Hearken"));
+    assert!(server.request(0).contains("You are Samantha"));
 }
 
 #[tokio::test]

@@ -149,6 +149,8 @@ impl Voice for ScriptedVoice {
         })
     }
 
+    fn set_rate(&mut self, _percent: u32) {}
+
     fn name(&self) -> String {
         "scripted".into()
     }
@@ -183,6 +185,8 @@ impl Speaker for ScriptedSpeaker {
     }
 
     fn flush(&mut self) {}
+
+    fn set_gain(&mut self, _: f32) {}
 }
 
 /// A microphone that is unplugged at once.

@@ -5,13 +5,15 @@
 //! proves it with a counting allocator.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpal::{ErrorKind, FromSample};
 use rodio::{ChannelCount, SampleRate};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::audio::far_end::{FarEnd, Tap};
+use crate::audio::loudness::Loudness;
 use crate::audio::ring::{discard_until, fill_or_silence, push_or_count};
 
 /// A device that has not called back for so long is gone, whatever it says: some never report it.
@@ -22,7 +24,7 @@ const STARTING: Duration = Duration::from_secs(6);
 const FAILING: Duration = Duration::from_millis(500);
 
 /// What a stream's callbacks tell their handle.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Line {
     /// Grows with each callback (or frame): a sign of life.
     beats: AtomicU64,
@@ -36,6 +38,25 @@ pub struct Line {
     played: AtomicU64,
     /// Position up to which samples are to be discarded (loudspeaker).
     discard: AtomicU64,
+    /// Bits of an `f32`: the loudness that is wanted (loudspeaker).
+    gain: AtomicU32,
+    /// Nothing is to be taken from the ring (loudspeaker).
+    paused: AtomicBool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            beats: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            fault: AtomicU8::new(0),
+            played: AtomicU64::new(0),
+            discard: AtomicU64::new(0),
+            gain: AtomicU32::new(1.0f32.to_bits()),
+            paused: AtomicBool::new(false),
+        }
+    }
 }
 
 /// Why a device is gone, by number, so that an error callback only stores one.
@@ -157,12 +178,18 @@ impl Sink {
     }
 }
 
-/// What the output callback plays: the ring, the same on each channel, and silence when it is empty.
+/// A held voice fades by this factor from sample to sample, so that it does not click.
+const HOLD: f32 = 0.98;
+
+/// What the output callback plays: the ring, as loud as is wanted, the same on each channel, and silence when it is
+/// empty. What it plays it copies for the ear.
 pub struct Source {
     ring: Consumer<f32>,
     channels: ChannelCount,
     rate: SampleRate,
     line: Arc<Line>,
+    loudness: Loudness,
+    tap: Tap,
     /// Which channel is next.
     channel: u16,
     /// The frame that is being played.
@@ -176,16 +203,20 @@ impl Source {
     pub fn new(channels: ChannelCount, rate: SampleRate, capacity: usize) -> (Self, Feed) {
         let (producer, ring) = RingBuffer::new(capacity);
         let line = Arc::new(Line::default());
+        let (tap, far_end) = Tap::new(rate.get());
         let feed = Feed {
             ring: producer,
             line: line.clone(),
             written: 0,
+            far_end: Some(far_end),
         };
         let source = Self {
             ring,
             channels,
             rate,
             line,
+            loudness: Loudness::new(rate.get()),
+            tap,
             channel: 0,
             current: 0.0,
             position: 0,
@@ -203,9 +234,15 @@ impl Iterator for Source {
             if until > self.position {
                 self.position = discard_until(&mut self.ring, self.position, until);
             }
-            let mut frame = [0.0];
-            self.position += fill_or_silence(&mut self.ring, &mut frame) as u64;
-            self.current = frame[0];
+            if self.line.paused.load(Ordering::Acquire) {
+                self.current *= HOLD;
+            } else {
+                let mut frame = [0.0];
+                self.position += fill_or_silence(&mut self.ring, &mut frame) as u64;
+                let gain = f32::from_bits(self.line.gain.load(Ordering::Relaxed));
+                self.current = self.loudness.apply(frame[0], gain);
+            }
+            self.tap.push(self.current);
             self.line.played.store(self.position, Ordering::Release);
             self.line.beats.fetch_add(1, Ordering::Relaxed);
         }
@@ -237,6 +274,7 @@ pub struct Feed {
     ring: Producer<f32>,
     pub(super) line: Arc<Line>,
     written: u64,
+    far_end: Option<FarEnd>,
 }
 
 impl Feed {
@@ -255,6 +293,21 @@ impl Feed {
     /// The position up to which samples were played or discarded.
     pub fn played(&self) -> u64 {
         self.line.played.load(Ordering::Acquire)
+    }
+
+    /// How loud the source plays from its next frame on, with a ramp.
+    pub fn set_gain(&mut self, gain: f32) {
+        self.line.gain.store(gain.to_bits(), Ordering::Relaxed);
+    }
+
+    /// While true, the source takes nothing from the ring but what is to be discarded.
+    pub fn pause(&mut self, paused: bool) {
+        self.line.paused.store(paused, Ordering::Release);
+    }
+
+    /// What the source plays; given out once.
+    pub fn far_end(&mut self) -> Option<FarEnd> {
+        self.far_end.take()
     }
 
     /// Has the source discard everything written so far, from its next frame on.
@@ -367,5 +420,61 @@ mod tests {
         assert_eq!(frames.next(), Some(0.2));
         assert_eq!((feed.played(), feed.written()), (9, 9));
         assert_eq!(frames.next(), Some(0.0));
+    }
+
+    #[test]
+    fn a_pause_holds_and_loses_no_sample() {
+        let (source, mut feed) = mono(16_000);
+        let mut frames = source;
+        let ramp: Vec<f32> = (1..=60).map(|n| n as f32 / 100.0).collect();
+        assert_eq!(feed.write(&ramp), 60);
+        let mut heard: Vec<f32> = frames.by_ref().take(20).collect();
+        feed.pause(true);
+        let held: Vec<f32> = frames.by_ref().take(1000).collect();
+        assert!(held[0] < 0.2 && held[999] < 1e-6, "it fades");
+        assert!(held.windows(2).all(|pair| pair[1] <= pair[0]));
+        assert_eq!(feed.played(), 20);
+        feed.pause(false);
+        heard.extend(frames.by_ref().take(40));
+        assert_eq!(heard, ramp);
+    }
+
+    #[test]
+    fn a_flush_during_a_pause_discards_and_the_pause_goes_on() {
+        let (mut frames, mut feed) = mono(16_000);
+        feed.write(&[0.5; 30]);
+        feed.pause(true);
+        feed.flush();
+        assert_eq!(frames.next(), Some(0.0));
+        assert_eq!(feed.played(), 30);
+        feed.write(&[0.25; 5]);
+        assert!(frames.by_ref().take(100).all(|sample| sample == 0.0));
+        feed.pause(false);
+        assert_eq!(frames.next(), Some(0.25));
+    }
+
+    #[test]
+    fn the_far_end_is_what_was_played() {
+        let (channels, rate) = (
+            ChannelCount::new(2).unwrap(),
+            SampleRate::new(16_000).unwrap(),
+        );
+        let (source, mut feed) = Source::new(channels, rate, 1000);
+        let mut far_end = feed.far_end().unwrap();
+        assert!(feed.far_end().is_none());
+        feed.write(&[0.5; 400]);
+        feed.set_gain(0.25);
+        let played: Vec<f32> = source.step_by(2).take(600).collect();
+        let mut copied = Vec::new();
+        far_end.read(&mut copied);
+        assert_eq!(copied, played);
+        assert_eq!(far_end.rate(), 16_000);
+        assert!((played[399] - 0.125).abs() < 1e-6, "{}", played[399]);
+        assert!(played[400..].iter().all(|sample| *sample == 0.0));
+    }
+
+    fn mono(rate: u32) -> (Source, Feed) {
+        let channels = ChannelCount::new(1).unwrap();
+        Source::new(channels, SampleRate::new(rate).unwrap(), 1000)
     }
 }

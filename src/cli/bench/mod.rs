@@ -1,8 +1,12 @@
 //! `hearken bench`: measures this machine, one part at a time.
 
 mod busy;
+mod echo;
+mod recordings;
+mod room;
 mod stt;
 mod voice;
+mod wake;
 pub(super) mod words;
 
 use hearken::config::Config;
@@ -18,8 +22,12 @@ pub struct Args {
 enum Part {
     /// Speech-to-text: word error rate and time, context cut and full, machine quiet and busy
     Stt(stt::Args),
+    /// Echo cancellation: reduction, false speech and words in double talk, in simulated rooms
+    Echo(echo::Args),
     /// The voice: time to the first sample and real-time factor, on one thread and on two
     Voice(voice::Args),
+    /// The name: how often it is missed, and how often hearken wakes without it
+    Wake(wake::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -29,7 +37,9 @@ enum Part {
 pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     match args.part {
         Part::Stt(args) => stt::run(args, config),
+        Part::Echo(args) => echo::run(args, config),
         Part::Voice(args) => voice::run(args, config),
+        Part::Wake(args) => wake::run(args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())

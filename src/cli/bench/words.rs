@@ -106,6 +106,24 @@ pub fn errors(said: &[String], heard: &[String]) -> usize {
     row[heard.len()]
 }
 
+/// How many words of `said` are in `heard`, in order; words that were added cost nothing.
+pub fn recalled(said: &[String], heard: &[String]) -> usize {
+    let mut row = vec![0; heard.len() + 1];
+    for said in said {
+        let mut diagonal = 0;
+        for (j, heard) in heard.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if said == heard {
+                diagonal + 1
+            } else {
+                above.max(row[j])
+            };
+            diagonal = above;
+        }
+    }
+    row[heard.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +159,17 @@ mod tests {
         assert_eq!(between("queen of clubs", "queen clubs"), 1);
         assert_eq!(between("queen of clubs", ""), 3);
         assert_eq!(between("", "you"), 1);
+    }
+
+    #[test]
+    fn words_are_recalled_in_order() {
+        let recalls = |said: &str, heard: &str| recalled(&normalized(said), &normalized(heard));
+        assert_eq!(
+            recalls("go forward ten meters", "Well, go forward 10 metres."),
+            4
+        );
+        assert_eq!(recalls("one two three", "three two one"), 1);
+        assert_eq!(recalls("queen of clubs", ""), 0);
+        assert_eq!(recalls("", "you"), 0);
     }
 }

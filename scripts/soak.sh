@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# soak.sh [N] [JOBS] [FILTER...]: the spoken scenarios N times (10), JOBS at the same time (1), and a table of failures
+# for each. Needs what scripts/deps.sh installs for the tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+runs=${1:-10} jobs=${2:-1}
+shift $(($# < 2 ? $# : 2))
+
+# Whatever the user has configured is not what is shown here. The folder of weights is shared.
+for variable in $(compgen -e HEARKEN_ || true); do
+  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
+done
+export HEARKEN_CONFIG=/dev/null
+
+cargo build --release --locked --bins --test scenarios
+target/release/hearken weights pull
+cargo test --release --locked --test scenarios -- --repeat "$runs" --tries 1 --jobs "$jobs" "$@"

@@ -1,0 +1,3 @@
+//! What hearken keeps from one day to the next.
+
+pub mod name;

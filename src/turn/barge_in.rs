@@ -1,0 +1,270 @@
+//! Whether what is said over a reply stops it. Pure.
+//!
+//! Loudness and length have been judged before: the ear passes over what is no louder than the echo that is left, and
+//! dismisses what is too short for speech. Here the words decide, as far as they are known.
+
+use super::state::Verdict;
+use crate::command::{self, Command, Interjection, interjection, is_own, is_part, is_stop};
+use crate::config::{BargeIn, Policy};
+use crate::listen::name::{Called, Name};
+
+/// Nobody murmurs for so long, in ms: longer speech is a sentence, whatever is known of its words.
+const SENTENCE_MS: u32 = 1_200;
+/// A beginning that may become a command such as "louder" is waited for so long, in ms of speech.
+const COMMAND_MS: u32 = 1_500;
+/// Speech is over for a first judgement after so much silence, in ms: less than ends an utterance, so that a reply that
+/// was made quieter for a murmur is not quiet for long.
+pub const OVER_MS: u32 = 224;
+/// Less speech than this is not worth a transcription, in ms: what whisper makes of it is no word.
+pub const LEAST_MS: u32 = 256;
+
+/// A single word with a mean log-probability below this is what whisper makes of a murmur: "Waha" for "uh-huh".
+const DOUBTFUL: f32 = -0.6;
+
+/// The policy in force: `auto` is `speech` when the echo is cancelled, and `off` when it is not.
+pub fn policy(config: &BargeIn, echo_cancelled: bool) -> Policy {
+    match config.policy {
+        Policy::Auto if echo_cancelled => Policy::Speech,
+        Policy::Auto => Policy::Off,
+        set => set,
+    }
+}
+
+/// What is known of the speech over a reply.
+#[derive(Debug, Clone, Copy)]
+pub struct Interruption<'a> {
+    /// What stops a reply.
+    pub policy: Policy,
+    /// What whisper made of it so far.
+    pub text: &'a str,
+    /// ISO 639-1 code of its language.
+    pub language: &'a str,
+    /// How sure whisper is of it: mean log-probability, at most 0.
+    pub mean_logprob: f32,
+    /// It has ended.
+    pub over: bool,
+    /// Speech in it, in ms.
+    pub voiced_ms: u32,
+    /// What hearken is called.
+    pub name: &'a Name,
+    /// What the loudspeaker has been saying.
+    pub speaking: &'a str,
+    /// The reply is held already.
+    pub held: bool,
+}
+
+/// What becomes of the reply.
+pub fn verdict(said: &Interruption<'_>) -> Verdict {
+    let undecided = if said.over {
+        Verdict::CarryOn
+    } else {
+        Verdict::Unclear
+    };
+    if said.policy == Policy::Off {
+        return Verdict::CarryOn;
+    }
+    let called = said.name.called(said.text);
+    let stops = called != Called::No || is_stop(said.text, said.language);
+    if is_own(said.text, said.speaking) || (!stops && is_part(said.text, said.speaking)) {
+        // An echo that is heard as speech may go on as long as the reply: it does not stay quieter for that.
+        let long = said.voiced_ms >= SENTENCE_MS;
+        return if long { Verdict::CarryOn } else { undecided };
+    }
+    let wanted = match &called {
+        Called::With(wanted) => wanted.as_str(),
+        Called::Alone => return Verdict::Stop,
+        Called::No => said.text,
+    };
+    if said.policy == Policy::Name && !stops {
+        return undecided;
+    }
+    if said.over {
+        match command::recognise(wanted, said.language) {
+            Some(Command::Pause) => return Verdict::Hold,
+            Some(Command::GoOn) if said.held => return Verdict::GoOn,
+            Some(
+                Command::GoOn
+                | Command::Louder
+                | Command::Quieter
+                | Command::Slower
+                | Command::Faster,
+            ) => return Verdict::CarryOn,
+            _ => {}
+        }
+    } else if said.voiced_ms < COMMAND_MS && command::may_become(wanted, said.language) {
+        return Verdict::Unclear;
+    }
+    if called != Called::No {
+        return Verdict::Stop;
+    }
+    let one_word = said.text.split_whitespace().count() == 1;
+    let doubtful = one_word && said.mean_logprob < DOUBTFUL && !stops;
+    match interjection(said.text, said.over, said.language) {
+        Interjection::Interrupts if doubtful => undecided,
+        Interjection::Interrupts => Verdict::Stop,
+        Interjection::Backchannel => Verdict::CarryOn,
+        Interjection::Unclear if said.voiced_ms >= SENTENCE_MS => Verdict::Stop,
+        Interjection::Unclear => undecided,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn judge(policy: Policy, text: &str, over: bool, voiced_ms: u32) -> Verdict {
+        judge_sure(policy, text, over, voiced_ms, -0.2)
+    }
+
+    fn judge_sure(
+        policy: Policy,
+        text: &str,
+        over: bool,
+        voiced_ms: u32,
+        mean_logprob: f32,
+    ) -> Verdict {
+        let name = Name::new("Samantha").unwrap();
+        verdict(&Interruption {
+            policy,
+            text,
+            language: "en",
+            mean_logprob,
+            over,
+            voiced_ms,
+            name: &name,
+            speaking: "Once upon a time there was a king who had to stop for a rest.",
+            held: false,
+        })
+    }
+
+    #[test]
+    fn sentences_the_name_and_stop_words_stop_it() {
+        for text in [
+            "Stop.",
+            "Wait!",
+            "No.",
+            "Samantha.",
+            "What about Paris?",
+            "Okay, stop.",
+            "Yeah, but what about Paris?",
+            "Samantha, tell me something else.",
+        ] {
+            assert_eq!(
+                judge(Policy::Speech, text, true, 700),
+                Verdict::Stop,
+                "{text}"
+            );
+        }
+        for text in ["Stop", "What about", "Tell me something"] {
+            assert_eq!(
+                judge(Policy::Speech, text, false, 400),
+                Verdict::Stop,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn murmurs_and_coughs_do_not() {
+        for text in ["Uh-huh.", "Yeah.", "Okay.", "Right.", "Mm-hmm.", "", "Hmm."] {
+            assert_eq!(
+                judge(Policy::Speech, text, true, 400),
+                Verdict::CarryOn,
+                "{text:?}"
+            );
+        }
+        for text in ["Uh", ""] {
+            assert_eq!(
+                judge(Policy::Speech, text, false, 300),
+                Verdict::Unclear,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_doubtful_word_is_a_murmur_and_a_stop_word_never_is() {
+        let doubtful = |text| judge_sure(Policy::Speech, text, true, 400, -0.9);
+        assert_eq!(doubtful("Waha."), Verdict::CarryOn);
+        assert_eq!(doubtful("Stop."), Verdict::Stop);
+        assert_eq!(doubtful("Samantha."), Verdict::Stop);
+        assert_eq!(judge(Policy::Speech, "Paris?", true, 400), Verdict::Stop);
+    }
+
+    #[test]
+    fn whoever_speaks_for_long_is_no_murmur() {
+        assert_eq!(judge(Policy::Speech, "", false, 1_300), Verdict::Stop);
+        assert_eq!(judge(Policy::Name, "", false, 5_000), Verdict::Unclear);
+    }
+
+    #[test]
+    fn commands_for_the_reply_do_not_stop_it() {
+        for text in [
+            "Louder.",
+            "Speak more slowly, please.",
+            "Turn it down.",
+            "Go on.",
+        ] {
+            assert_eq!(
+                judge(Policy::Speech, text, true, 900),
+                Verdict::CarryOn,
+                "{text}"
+            );
+        }
+        for text in ["Pause.", "Hold on.", "Samantha, pause."] {
+            assert_eq!(
+                judge(Policy::Speech, text, true, 600),
+                Verdict::Hold,
+                "{text}"
+            );
+        }
+        for text in ["Louder", "Speak more", "Turn it"] {
+            assert_eq!(
+                judge(Policy::Speech, text, false, 500),
+                Verdict::Unclear,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn its_own_words_are_nobodys() {
+        let own = "there was a king who had to stop";
+        assert_eq!(judge(Policy::Speech, own, true, 2_000), Verdict::CarryOn);
+        assert_eq!(
+            judge(Policy::Speech, "Once upon", false, 400),
+            Verdict::Unclear
+        );
+        assert_eq!(
+            judge(Policy::Speech, "A king?", true, 400),
+            Verdict::CarryOn
+        );
+        assert_eq!(judge(Policy::Speech, "Stop", false, 400), Verdict::Stop);
+        assert_eq!(judge(Policy::Speech, own, false, 600), Verdict::Unclear);
+        assert_eq!(judge(Policy::Speech, own, false, 2_000), Verdict::CarryOn);
+    }
+
+    #[test]
+    fn with_the_policy_name_only_the_name_and_stop_words_do() {
+        assert_eq!(
+            judge(Policy::Name, "What about Paris?", true, 900),
+            Verdict::CarryOn
+        );
+        assert_eq!(judge(Policy::Name, "Stop!", true, 400), Verdict::Stop);
+        assert_eq!(judge(Policy::Name, "Samantha!", true, 600), Verdict::Stop);
+        assert_eq!(judge(Policy::Off, "Samantha!", true, 600), Verdict::CarryOn);
+    }
+
+    #[test]
+    fn auto_depends_on_the_echo() {
+        let auto = BargeIn::default();
+        assert_eq!(policy(&auto, true), Policy::Speech);
+        assert_eq!(policy(&auto, false), Policy::Off);
+        let set = BargeIn {
+            policy: Policy::Name,
+            ..auto
+        };
+        assert_eq!(policy(&set, false), Policy::Name);
+    }
+}

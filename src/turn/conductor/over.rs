@@ -1,0 +1,322 @@
+//! What is said over a reply: probed while it goes on, judged, and carried out.
+//!
+//! A probe is a transcription of the beginning. One runs at a time; what has been said meanwhile is in the next.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tracing::{debug, trace};
+
+use super::{Conductor, Turn};
+use crate::command::Command;
+use crate::config::Policy;
+use crate::event::Event;
+use crate::listen::Partial;
+use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::reply::history::End;
+use crate::turn::TurnId;
+use crate::turn::barge_in::{self, Interruption, LEAST_MS, OVER_MS};
+use crate::turn::responder::Note;
+use crate::turn::state::{Input, State, Verdict};
+use crate::turn::transcription::{parts, transcribe_all};
+
+/// The player says how far a reply came within this, or it is taken to have said all.
+const CUT_WITHIN: Duration = Duration::from_millis(300);
+
+/// How much a probe has heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Speech in it, in ms.
+    pub voiced_ms: u32,
+    /// It was followed by silence.
+    pub over: bool,
+}
+
+/// The probe of what is being said over a reply.
+#[derive(Default)]
+pub(super) struct Probe {
+    /// Calls off the transcription that runs.
+    running: Option<Arc<AtomicBool>>,
+    /// What it hears, or the last one heard.
+    extent: Extent,
+    /// What came while it ran.
+    waiting: Option<Partial>,
+}
+
+impl Probe {
+    /// Calls off what runs.
+    pub(super) fn stop(&mut self) {
+        if let Some(abort) = self.running.take() {
+            abort.store(true, Ordering::Relaxed);
+        }
+        self.waiting = None;
+    }
+
+    /// Somebody begins anew. A judgement of the whole of what was said before goes on.
+    pub(super) fn begin(&mut self, judging_whole: bool) {
+        if !judging_whole {
+            self.stop();
+        }
+        self.waiting = None;
+        self.extent = Extent::default();
+    }
+}
+
+/// A reply that was stopped; the player has yet to say how far it came.
+pub(super) struct Cut {
+    turn: Turn,
+    /// Clauses whose fate is not known yet.
+    open: usize,
+    /// The words of the clauses that were cut off.
+    heard: Vec<String>,
+    after_ms: f64,
+}
+
+impl Conductor {
+    /// Time since the first sound of the speech that is going on, in ms.
+    fn since_speech_ms(&self) -> f64 {
+        (self.speech_began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
+    }
+
+    pub(super) fn duck(&self, turn: TurnId) {
+        // Without echo cancellation hearken hears itself all the time: only words count.
+        if self.manners.policy == Policy::Speech {
+            self.company.player.duck(self.manners.duck_db);
+            let after_ms = self.since_speech_ms();
+            self.bus.emit(Event::Ducked { turn, after_ms });
+        }
+    }
+
+    pub(super) fn restore(&self, turn: TurnId) {
+        if self.manners.policy == Policy::Speech {
+            self.company.player.duck(0.0);
+            self.bus.emit(Event::Restored { turn });
+        }
+    }
+
+    /// More has been said over the reply.
+    pub(super) fn partial(&mut self, partial: Partial) {
+        let State::Speaking(speaking) = self.state else {
+            return;
+        };
+        let extent = Extent {
+            voiced_ms: partial.voiced_ms,
+            over: partial.silent_ms >= OVER_MS,
+        };
+        if extent == self.probe.extent || extent.voiced_ms < LEAST_MS {
+            return;
+        }
+        if self.probe.running.is_some() {
+            self.probe.waiting = Some(partial);
+            return;
+        }
+        self.probe.extent = extent;
+        self.transcribe_over(speaking.turn, false, extent, vec![partial.samples]);
+    }
+
+    /// The utterance over the reply is complete.
+    pub(super) fn judge(&mut self, turn: TurnId) {
+        self.probe.stop();
+        let extent = Extent {
+            voiced_ms: 0,
+            over: true,
+        };
+        let whole = parts(&self.held.utterances, self.manners.longest);
+        self.transcribe_over(turn, true, extent, whole);
+    }
+
+    fn transcribe_over(
+        &mut self,
+        turn: TurnId,
+        whole: bool,
+        extent: Extent,
+        samples: Vec<Vec<f32>>,
+    ) {
+        let abort = Arc::new(AtomicBool::new(false));
+        self.probe.running = Some(Arc::clone(&abort));
+        let (worker, notes) = (Arc::clone(&self.company.transcriber), self.notes_in.clone());
+        tokio::spawn(async move {
+            let result = transcribe_all(&worker, samples, Arc::clone(&abort)).await;
+            // Called off: nobody waits for it, and the next may be running already.
+            if !abort.load(Ordering::Relaxed) {
+                let _ = notes
+                    .send(Note::Probed {
+                        turn,
+                        whole,
+                        extent,
+                        result,
+                    })
+                    .await;
+            }
+        });
+    }
+
+    pub(super) fn probed(
+        &mut self,
+        turn: TurnId,
+        whole: bool,
+        extent: Extent,
+        result: Result<Transcript, TranscribeError>,
+    ) {
+        let State::Speaking(speaking) = self.state else {
+            return;
+        };
+        // The note of one that was called off after it was sent.
+        let stale = speaking.turn != turn || (!whole && extent != self.probe.extent);
+        if stale || self.probe.running.is_none() {
+            return;
+        }
+        self.probe.running = None;
+        let verdict = match &result {
+            Ok(transcript) => self.verdict(transcript, extent, speaking.held),
+            // Without words only length is left, and a whole utterance has been long enough for nothing.
+            Err(_) if whole => Verdict::CarryOn,
+            Err(_) => Verdict::Unclear,
+        };
+        debug!(
+            turn = turn.0,
+            whole,
+            ?extent,
+            ?verdict,
+            "somebody speaks over the reply"
+        );
+        trace!(text = ?result.as_ref().map(|transcript| &transcript.text), "which is");
+        let command = match verdict {
+            Verdict::Hold if !speaking.held => Some(Command::Pause),
+            Verdict::GoOn if speaking.held => Some(Command::GoOn),
+            _ => None,
+        };
+        if let Some(command) = command {
+            let command = command.key();
+            self.bus.emit(Event::Command { turn, command });
+        }
+        if let (true, Ok(transcript)) = (whole, result) {
+            if verdict == Verdict::CarryOn {
+                self.adjust(turn, &transcript);
+            }
+            self.held.known = Some(transcript);
+        }
+        self.take(Input::Judged {
+            turn,
+            whole,
+            verdict,
+        });
+        if let Some(waiting) = self.probe.waiting.take() {
+            self.partial(waiting);
+        }
+    }
+
+    fn verdict(&self, transcript: &Transcript, extent: Extent, held: bool) -> Verdict {
+        let speaking = self.turn.as_ref().map(|turn| turn.queued.join(" "));
+        barge_in::verdict(&Interruption {
+            policy: self.manners.policy,
+            text: &transcript.text,
+            language: &transcript.language,
+            mean_logprob: transcript.mean_logprob,
+            over: extent.over,
+            voiced_ms: extent.voiced_ms,
+            name: &self.manners.name,
+            speaking: speaking.as_deref().unwrap_or_default(),
+            held,
+        })
+    }
+
+    /// Stops the reply for good: discarded, not muted.
+    pub(super) fn interrupt(&mut self, id: TurnId) {
+        let after_ms = self.since_speech_ms();
+        let Some(turn) = self.end_turn() else { return };
+        self.company.player.flush();
+        self.undo_sound();
+        // Who interrupts speaks to hearken.
+        self.began_in_window = true;
+        self.held.in_window |= !self.held.utterances.is_empty();
+        let open = turn.queued.len().saturating_sub(turn.played);
+        debug!(turn = id.0, after_ms, "interrupted");
+        self.cut = Some(Cut {
+            turn,
+            open,
+            heard: Vec::new(),
+            after_ms,
+        });
+        if open == 0 {
+            return self.conclude();
+        }
+        let notes = self.notes_in.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(CUT_WITHIN).await;
+            let _ = notes.send(Note::CutOverdue).await;
+        });
+    }
+
+    /// The player says what became of a clause of a reply that was stopped: cut off after the words `heard`, or played
+    /// to its end all the same.
+    pub(super) fn cut_at(&mut self, tag: u64, heard: Option<String>) {
+        let Some(cut) = self.cut.as_mut().filter(|cut| cut.turn.id.0 == tag) else {
+            return;
+        };
+        match heard {
+            Some(heard) => cut.heard.push(heard),
+            None => cut.turn.played += 1,
+        }
+        cut.open = cut.open.saturating_sub(1);
+        if cut.open == 0 {
+            self.conclude();
+        }
+    }
+
+    /// Writes down how far the reply came that was stopped, if there is one.
+    pub(super) fn conclude(&mut self) {
+        let Some(cut) = self.cut.take() else { return };
+        let Cut {
+            turn,
+            heard,
+            after_ms,
+            ..
+        } = cut;
+        let played = &turn.queued[..turn.played.min(turn.queued.len())];
+        let heard = played
+            .iter()
+            .chain(&heard)
+            .map(String::as_str)
+            .filter(|words| !words.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        self.remember(&turn, &heard, End::Interrupted);
+        let id = turn.id;
+        self.bus.emit(Event::Interrupted {
+            turn: id,
+            heard: heard.clone(),
+            after_ms,
+        });
+        let began = self.began_in_window;
+        self.report(id, turn, heard, true);
+        self.began_in_window = began;
+        if let Some(note) = self.deferred.take() {
+            self.note(note);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_begins_anew_calls_off_a_probe_and_not_a_judgement() {
+        let abort = Arc::new(AtomicBool::new(false));
+        let mut probe = Probe {
+            running: Some(Arc::clone(&abort)),
+            extent: Extent {
+                voiced_ms: 300,
+                over: true,
+            },
+            waiting: None,
+        };
+        probe.begin(true);
+        assert!(!abort.load(Ordering::Relaxed));
+        assert_eq!(probe.extent, Extent::default());
+        probe.begin(false);
+        assert!(abort.load(Ordering::Relaxed));
+    }
+}

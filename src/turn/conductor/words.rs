@@ -1,0 +1,286 @@
+//! What was said becomes what it is: for hearken or not, a command or a question.
+
+use std::time::Instant;
+
+use tracing::{debug, warn};
+
+use super::Conductor;
+use crate::command::{self, Command};
+use crate::event::Event;
+use crate::listen::name::Name;
+use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::memory;
+use crate::speak::chime::Chime;
+use crate::turn::TurnId;
+use crate::turn::attention::{Regard, Said};
+use crate::turn::state::{Input, Outcome};
+use crate::turn::timing::Stage;
+
+/// One step of "louder" and "quieter", in percent of full loudness.
+const VOLUME_STEP: u32 = 20;
+/// "Quieter" goes no lower: nobody would hear that it still speaks.
+const QUIETEST: u32 = 10;
+/// The loudest there is.
+const LOUDEST: u32 = 150;
+/// One step of "slower" and "faster", in percent of the voice's own speed.
+const RATE_STEP: u32 = 15;
+
+impl Conductor {
+    pub(super) fn transcribed(
+        &mut self,
+        turn: TurnId,
+        result: Result<Transcript, TranscribeError>,
+        at: Instant,
+    ) {
+        let Some(alive) = self.turn.as_mut().filter(|t| t.id == turn) else {
+            return;
+        };
+        alive.timing.mark(Stage::Text, at);
+        let outcome = match result {
+            Ok(transcript) => {
+                if let Some(refused) = transcript.refused {
+                    debug!(
+                        turn = turn.0,
+                        ?refused,
+                        "what whisper wrote is not taken for words"
+                    );
+                }
+                match transcript.text.is_empty() {
+                    true => Outcome::Nothing,
+                    false => self.words(turn, transcript),
+                }
+            }
+            Err(error) => {
+                warn!(turn = turn.0, "{error}");
+                self.bus.emit(Event::Failed {
+                    what: error.to_string(),
+                });
+                if self.manners.chimes {
+                    self.company.player.chime(Chime::Failed);
+                }
+                Outcome::Nothing
+            }
+        };
+        self.take(Input::Transcribed { turn, outcome });
+    }
+
+    /// What to do with the words of a turn.
+    fn words(&mut self, turn: TurnId, transcript: Transcript) -> Outcome {
+        let Transcript { text, language, .. } = transcript;
+        let level = level_db(&self.held.utterances);
+        let said = Said {
+            text: &text,
+            language: &language,
+            in_window: self.held.in_window,
+            woken: self.held.woken,
+            fainter_db: self.last_level.map_or(0.0, |last| last - level),
+            was_asked: self.last_reply.trim_end().ends_with('?'),
+        };
+        let wanted = match self.manners.attention.regard(&said, &self.manners.name) {
+            Regard::Other { leave } => {
+                // "Wake up" needs no name: whoever sent it to sleep may not remember it.
+                let wakes = self.manners.attention.is_asleep()
+                    && command::recognise(&text, &language) == Some(Command::Wake);
+                if !wakes {
+                    if leave {
+                        self.close_window();
+                    }
+                    return Outcome::Overheard;
+                }
+                text.clone()
+            }
+            Regard::Called => return Outcome::Called,
+            Regard::Wanted(wanted) => wanted,
+        };
+        self.last_level = Some(level);
+        self.wake();
+        self.manners.attention.close();
+        let several = self.held.utterances.len() > 1;
+        let command = command::recognise(&wanted, &language)
+            // Who calls it off while hearken still thinks says it after the question.
+            .or_else(|| {
+                if several {
+                    called_off(&wanted, &language)
+                } else {
+                    None
+                }
+            });
+        if let Some(alive) = self.turn.as_mut() {
+            if !alive.announced {
+                alive.announced = true;
+                self.bus.emit(Event::TurnStarted { turn });
+            }
+            alive.transcript.clone_from(&text);
+            alive.wanted = wanted;
+            alive.language.clone_from(&language);
+        }
+        self.bus.emit(Event::Transcribed {
+            turn,
+            text,
+            language: language.clone(),
+        });
+        match command {
+            // Without a reply that waits, it is a wish like any other.
+            None | Some(Command::GoOn) => Outcome::Reply,
+            Some(command) => self.command(turn, command, &language),
+        }
+    }
+
+    /// Obeys a command, and says what there is to say.
+    fn command(&mut self, turn: TurnId, command: Command, language: &str) -> Outcome {
+        let answer = self.obey(turn, &command, language);
+        let Some(alive) = self.turn.as_mut() else {
+            return Outcome::Nothing;
+        };
+        alive.command = Some(command);
+        alive.answer = answer;
+        match alive.answer {
+            Some(_) => Outcome::Reply,
+            None => Outcome::Done,
+        }
+    }
+
+    /// A command over a reply that goes on: louder, slower.
+    pub(super) fn adjust(&mut self, turn: TurnId, transcript: &Transcript) {
+        use crate::listen::name::Called;
+        let Transcript { text, language, .. } = transcript;
+        let wanted = match self.manners.name.called(text) {
+            Called::With(wanted) => wanted,
+            Called::Alone | Called::No => text.clone(),
+        };
+        if let Some(
+            command @ (Command::Louder | Command::Quieter | Command::Slower | Command::Faster),
+        ) = command::recognise(&wanted, language)
+        {
+            self.obey(turn, &command, language);
+        }
+    }
+
+    /// Does what a command says; the answer, where there is one.
+    fn obey(&mut self, turn: TurnId, command: &Command, language: &str) -> Option<String> {
+        self.bus.emit(Event::Command {
+            turn,
+            command: command.key(),
+        });
+        let usual = || command::answer(command, jiff::ZonedDateTime::now().datetime(), language);
+        match command {
+            Command::Louder => self.set_volume(self.volume_percent + VOLUME_STEP),
+            Command::Quieter => self.set_volume(self.volume_percent.saturating_sub(VOLUME_STEP)),
+            Command::Slower => self.set_rate(self.rate_percent.saturating_sub(RATE_STEP)),
+            Command::Faster => self.set_rate(self.rate_percent + RATE_STEP),
+            Command::NeverMind => self.close_window(),
+            Command::Forget => {
+                self.company.history.forget_last();
+                self.last_reply.clear();
+            }
+            Command::Repeat if !self.last_reply.is_empty() => {
+                return Some(self.last_reply.clone());
+            }
+            Command::Sleep => {
+                self.manners.attention.sleep();
+                self.bus.emit(Event::Asleep);
+            }
+            Command::Name(name) => match Name::new(name) {
+                Ok(name) => self.rename(name),
+                Err(error) => {
+                    debug!("a name that cannot be taken: {error}");
+                    return command::refusal(language);
+                }
+            },
+            Command::Stop
+            | Command::Pause
+            | Command::GoOn
+            | Command::Repeat
+            | Command::Wake
+            | Command::Time
+            | Command::Date => {}
+        }
+        usual()
+    }
+
+    fn wake(&mut self) {
+        if self.manners.attention.wake() {
+            self.bus.emit(Event::Awake);
+        }
+    }
+
+    fn set_volume(&mut self, percent: u32) {
+        self.volume_percent = percent.clamp(QUIETEST, LOUDEST);
+        self.company.player.set_volume(self.volume_percent);
+    }
+
+    fn set_rate(&mut self, percent: u32) {
+        self.rate_percent = percent.clamp(50, 200);
+        self.company.synthesizer.set_rate(self.rate_percent);
+    }
+
+    fn rename(&mut self, name: Name) {
+        if let Some(file) = &self.manners.name_file
+            && let Err(error) =
+                memory::name::keep(file, name.written(), &self.manners.configured_name)
+        {
+            let what = format!("cannot remember the name in {}: {error}", file.display());
+            warn!("{what}");
+            self.bus.emit(Event::Failed { what });
+        }
+        self.manners.name = name;
+        self.take_name();
+    }
+
+    /// Lets whisper expect the name, and the model know it.
+    pub(super) fn take_name(&mut self) {
+        let name = &self.manners.name;
+        self.company.transcriber.expect(&name.prompt());
+        let instructions = crate::reply::instructions(&self.manners.instructions, name.written());
+        self.company.history.instruct(&instructions);
+    }
+}
+
+/// Whether the last sentence of what was said in several goes calls the others off.
+fn called_off(text: &str, language: &str) -> Option<Command> {
+    let last = text
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
+        .rsplit(['.', '!', '?'])
+        .next()?;
+    command::recognise(last, language)
+        .filter(|command| matches!(command, Command::Stop | Command::NeverMind))
+}
+
+/// How loud somebody spoke: the loudest 100 ms of it, in dB of full scale.
+fn level_db(utterances: &[Vec<f32>]) -> f32 {
+    let loudest = utterances
+        .iter()
+        .flat_map(|utterance| utterance.chunks(1_600))
+        .map(|part| part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32)
+        .fold(0.0, f32::max);
+    10.0 * loudest.max(1e-9).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_question_may_call_it_off() {
+        assert_eq!(
+            called_off("Tell me a story. Never mind.", "en"),
+            Some(Command::NeverMind)
+        );
+        assert_eq!(
+            called_off("Tell me a story. Stop!", "en"),
+            Some(Command::Stop)
+        );
+        assert_eq!(called_off("Tell me a story about a stop.", "en"), None);
+        assert_eq!(called_off("Tell me. Louder.", "en"), None);
+    }
+
+    #[test]
+    fn loudness_is_that_of_the_loudest_part() {
+        let quiet = vec![0.01; 16_000];
+        let mut loud = quiet.clone();
+        loud[3_200..4_800].fill(0.1);
+        assert!((level_db(std::slice::from_ref(&quiet)) + 40.0).abs() < 0.1);
+        assert!((level_db(&[quiet, loud]) + 20.0).abs() < 0.1);
+        assert!(level_db(&[]) < -80.0);
+    }
+}
