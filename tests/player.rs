@@ -313,6 +313,17 @@ async fn sound_is_brought_to_the_speakers_rate_and_never_beyond_full_scale() {
     assert!(state.written <= 48_100, "{}", state.written);
 }
 
+/// Who was quiet for somebody who spoke is not quiet at the beginning of the next sound.
+#[tokio::test]
+async fn loudness_that_is_set_while_nothing_plays_does_not_wait_for_the_next_sound() {
+    let desk = Desk::default();
+    let (player, _reports) = start(&desk, 16_000, 1_000);
+    player.duck(12.0);
+    desk.until(|state| state.gain < 0.3).await;
+    player.duck(0.0);
+    desk.until(|state| state.gain == 1.0).await;
+}
+
 #[tokio::test]
 async fn loudness_changes_without_a_step() {
     let desk = Desk::default();

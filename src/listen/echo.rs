@@ -25,18 +25,14 @@ use sonora_ns::noise_suppressor::NoiseSuppressor;
 use self::aec::{Aec, BLOCK};
 use self::drift::Drift;
 use self::gate::{Residual, Standing};
-use self::linear::{Linear, SPAN};
+use self::linear::{Linear, PARTS, SPAN};
 use self::nearness::Nearness;
-use self::reference::Reference;
+use self::reference::{Filled, Reference, SILENCE};
 use crate::audio::EAR_RATE;
 use crate::audio::far_end::FarEnd;
 
 /// Samples per frame of the stages behind the canceller: 10 ms.
 const FRAME: usize = NS_FRAME_SIZE;
-/// The near end waits so long for a reference that is late before it goes on without, in samples (20 ms).
-const WAIT: usize = EAR_RATE as usize / 50;
-/// A reference below this (-80 dB of full scale) is silence.
-const SILENCE: f32 = 1e-4;
 /// The room may answer so long after the loudspeaker fell silent, in spans (700 ms: 250 ms of delay and 400 ms of
 /// reverberation).
 const RINGING: u32 = 44;
@@ -49,6 +45,9 @@ const PASSED_HOLD: f32 = 0.75;
 /// it is. Until then what is left of the echo may be
 /// anything, and nothing counts as speech. Who speaks longer is heard, with the pre-roll.
 const LEARNING: u32 = 75;
+/// After a hole in the reference nothing is learned and nothing counts as speech for so many spans: as long as the linear
+/// filter is (512 ms).
+const BLIND: u32 = PARTS as u32;
 /// While the room is being learned, this counts until so long after the last sound, in spans (240 ms): a chime is not to
 /// drown what is said behind it.
 const LEARNING_TAIL: u32 = 15;
@@ -139,6 +138,8 @@ pub struct Canceller {
     silent_for: u32,
     /// Spans of sound from the loudspeaker until the room is known.
     learning: u32,
+    /// Spans until a hole in the reference is forgotten.
+    blind: u32,
     residual: Residual,
     /// Mean power while the far end sounds: heard, cleaned.
     power: (f32, f32),
@@ -170,6 +171,7 @@ impl Canceller {
             before: [0.0; BLOCK],
             silent_for: RINGING,
             learning: LEARNING,
+            blind: 0,
             residual: Residual::new(),
             power: (0.0, 0.0),
             report: EchoReport::default(),
@@ -206,6 +208,7 @@ impl Canceller {
         self.linear = Linear::new();
         self.nearness = Nearness::new();
         self.learning = LEARNING;
+        self.blind = 0;
     }
 
     /// The newest report.
@@ -237,7 +240,7 @@ impl Canceller {
     }
 
     /// Takes `samples` (mono, [`EAR_RATE`]) and appends to `out` what can be given so far: at most 30 ms less than was
-    /// taken, 60 ms when the reference is late.
+    /// taken, 130 ms when the reference is late.
     pub fn process(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         if self.settings == EchoSettings::OFF {
             out.extend_from_slice(samples);
@@ -255,9 +258,9 @@ impl Canceller {
         }
         let mut used = 0;
         while self.near.len() - used >= SPAN {
-            let waiting = self.near.len() - used < SPAN + WAIT;
-            let late = self.reference.as_ref().is_some_and(|r| r.ready() < SPAN);
-            if late && waiting {
+            let waits = self.near.len() - used - SPAN;
+            let late = |r: &Reference| r.ready() < SPAN && waits < r.patience();
+            if self.reference.as_ref().is_some_and(late) {
                 break;
             }
             let mut span = [0.0; SPAN];
@@ -287,10 +290,17 @@ impl Canceller {
         let mut left = *heard;
         let mut speaks = false;
         let was_silent = self.silent_for > RINGING;
-        let moved = self.reference.as_mut().is_some_and(|r| r.fill(&mut played));
-        if moved {
-            tracing::debug!("the far end was late and moved against the microphone");
-            self.learn();
+        self.blind = self.blind.saturating_sub(1);
+        match self.reference.as_mut().map(|r| r.fill(&mut played)) {
+            None | Some(Filled::Whole) => {}
+            Some(Filled::Hole) => {
+                tracing::debug!("the far end is late: a hole in the reference");
+                self.blind = BLIND;
+            }
+            Some(Filled::Moved) => {
+                tracing::debug!("the far end was late and moved against the microphone");
+                self.learn();
+            }
         }
         if let Some(reference) = &mut self.reference {
             let sounds = played.iter().any(|sample| sample.abs() > SILENCE);
@@ -305,10 +315,12 @@ impl Canceller {
             }
             // While nothing sounds there is nothing to take out and nothing to learn.
             if self.silent_for <= RINGING {
-                let taken = self.linear.process(&mut left, &played);
+                let sees = self.blind == 0;
+                let taken = self.linear.process(&mut left, &played, sees);
                 let power = level(&left).powi(2);
                 // Where there is no echo, nobody is to be taken for one.
-                speaks = self.nearness.observe(taken, power, self.passed) || self.drift.unheard();
+                speaks = sees && self.nearness.observe(taken, power, self.passed)
+                    || self.drift.unheard();
                 tracing::trace!(
                     far = level(&played),
                     near = level(heard),
@@ -413,8 +425,13 @@ impl Canceller {
             if self.nearness.knows() {
                 self.learning = 0;
             }
-            let learning = self.learning > 0 && self.silent_for <= LEARNING_TAIL;
-            self.report.residual_level = if learning { 1.0 } else { self.residual.level() };
+            let learning = self.blind > 0 || self.learning > 0 && self.silent_for <= LEARNING_TAIL;
+            // Of what the linear filter leaves there is as much in what is given as it has a share.
+            let expected = self.weight * self.nearness.expected().sqrt();
+            self.report.residual_level = match learning {
+                true => 1.0,
+                false => self.residual.level().max(expected),
+            };
         }
         self.standing.set(&self.report);
     }

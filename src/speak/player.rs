@@ -19,6 +19,9 @@ use crate::audio::{Speaker, SpeakerError};
 /// 100 ms or so that a loudspeaker buffers, long enough to cost nothing.
 const TICK: Duration = Duration::from_millis(5);
 
+/// The same while nothing plays: a loudness that was set must not wait for the next sound.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// Reports that may wait for their reader. When it is full the player holds further reports back and takes no new
 /// sound until they are delivered: none is lost.
 const REPORTS: usize = 64;
@@ -221,17 +224,9 @@ fn serve(
     let mut flushes = 0;
     loop {
         let delivered = deliver(&mut playback, outbox);
-        let command = if !delivered {
-            None
-        } else if playback.is_idle() {
-            match inbox.blocking_recv() {
-                Some(command) => Some(command),
-                None => return,
-            }
-        } else if playback.has_room() {
-            inbox.try_recv().ok()
-        } else {
-            None
+        let command = match delivered && playback.has_room() {
+            true => inbox.try_recv().ok(),
+            false => None,
         };
         let latest = shared.flushes.load(Ordering::Acquire);
         if latest != flushes {
@@ -250,8 +245,9 @@ fn serve(
             None => {}
         }
         playback.step(manner(shared), Instant::now());
-        if !took && !playback.is_idle() {
-            std::thread::park_timeout(TICK);
+        if !took {
+            // Handles wake it; the last one that is dropped does not.
+            std::thread::park_timeout(if playback.is_idle() { IDLE } else { TICK });
         }
     }
 }

@@ -79,7 +79,7 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
         return undecided;
     }
     if said.over {
-        match command::recognise(wanted, said.language) {
+        match last_command(wanted, said.language) {
             Some(Command::Pause) => return Verdict::Hold,
             Some(Command::GoOn) if said.held => return Verdict::GoOn,
             Some(
@@ -106,6 +106,17 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
         Interjection::Unclear if said.voiced_ms >= SENTENCE_MS => Verdict::Stop,
         Interjection::Unclear => undecided,
     }
+}
+
+/// The command that `text` is; of several in a row, such as "Pause. Go on.", the last.
+fn last_command(text: &str, language: &str) -> Option<Command> {
+    command::recognise(text, language).or_else(|| {
+        let sentences = text.split(['.', '!', '?']).filter(|s| !s.trim().is_empty());
+        let commands: Option<Vec<_>> = sentences
+            .map(|sentence| command::recognise(sentence, language))
+            .collect();
+        commands?.pop()
+    })
 }
 
 #[cfg(test)]
@@ -226,6 +237,15 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn of_commands_in_a_row_the_last_counts() {
+        let command = |text| last_command(text, "en");
+        assert_eq!(command("Pause. Go on."), Some(Command::GoOn));
+        assert_eq!(command("Louder. Pause!"), Some(Command::Pause));
+        assert_eq!(command("What about Paris? Pause."), None);
+        assert_eq!(command(""), None);
     }
 
     #[test]

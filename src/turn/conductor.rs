@@ -395,10 +395,11 @@ impl Conductor {
             Note::Transcribed { turn, result, at } => self.transcribed(turn, result, at),
             Note::Probed {
                 turn,
+                number,
                 whole,
                 extent,
                 result,
-            } => self.probed(turn, whole, extent, result),
+            } => self.probed(turn, number, whole, extent, result),
             Note::ClauseReady { turn } => self.take(Input::ClauseReady { turn }),
             Note::ClauseQueued { turn, text } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {

@@ -50,6 +50,8 @@ pub enum Note {
     Probed {
         /// The turn whose reply it is.
         turn: TurnId,
+        /// Which of the transcriptions over this and earlier replies.
+        number: u64,
         /// The whole utterance, not its beginning.
         whole: bool,
         /// How much of it was heard.

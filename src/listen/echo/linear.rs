@@ -14,8 +14,10 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 pub const SPAN: usize = 256;
 const SIZE: usize = 2 * SPAN;
 const BINS: usize = SPAN + 1;
+/// Of a transform and back.
+const SCALE: f32 = 1.0 / SIZE as f32;
 /// Blocks that the filter is long: 512 ms, the longest delay and most of its reverberation.
-const PARTS: usize = 32;
+pub const PARTS: usize = 32;
 /// How unsure it is of a room that it does not know, as a power per frequency.
 const UNKNOWN: f32 = 0.05;
 /// So much of what it knows it may have to forget per block: rooms change, and clocks.
@@ -62,8 +64,9 @@ impl Linear {
         }
     }
 
-    /// Takes the echo that it knows of out of `near`, and learns from what is left. The power of what it took out.
-    pub fn process(&mut self, near: &mut [f32; SPAN], far: &[f32; SPAN]) -> f32 {
+    /// Takes the echo that it knows of out of `near`, and when it is to `learn`, does so from what is left. The power of
+    /// what it took out.
+    pub fn process(&mut self, near: &mut [f32; SPAN], far: &[f32; SPAN], learn: bool) -> f32 {
         self.newest = (self.newest + PARTS - 1) % PARTS;
         self.time[..SPAN].copy_from_slice(&self.before);
         self.time[SPAN..].copy_from_slice(far);
@@ -74,28 +77,43 @@ impl Linear {
             .process(&mut self.time, &mut self.played[newest]);
 
         let mut echo = [Complex32::default(); BINS];
-        let mut unsure = [0.0f32; BINS];
         for part in 0..PARTS {
             let played = &self.played[(newest + part) % PARTS];
-            let (weights, doubt) = (&self.weights[part], &self.doubt[part]);
+            let weights = &self.weights[part];
             for bin in 0..BINS {
                 echo[bin] += played[bin] * weights[bin];
-                unsure[bin] += doubt[bin] * played[bin].norm_sqr();
             }
         }
         let _ = self.backward.process(&mut echo, &mut self.time);
-        let scale = 1.0 / SIZE as f32;
         let mut taken = 0.0;
         for (sample, echo) in near.iter_mut().zip(&self.time[SPAN..]) {
-            let echo = echo * scale;
+            let echo = echo * SCALE;
             taken += echo * echo;
             *sample -= echo;
         }
+        let taken = taken / SPAN as f32;
+        if learn {
+            self.learn(near);
+        }
+        taken
+    }
+
+    /// Learns from what it left.
+    fn learn(&mut self, near: &[f32; SPAN]) {
         self.time[..SPAN].fill(0.0);
         self.time[SPAN..].copy_from_slice(near);
         let mut left = [Complex32::default(); BINS];
         let _ = self.forward.process(&mut self.time, &mut left);
 
+        let newest = self.newest;
+        let mut unsure = [0.0f32; BINS];
+        for part in 0..PARTS {
+            let played = &self.played[(newest + part) % PARTS];
+            let doubt = &self.doubt[part];
+            for bin in 0..BINS {
+                unsure[bin] += doubt[bin] * played[bin].norm_sqr();
+            }
+        }
         let mut step = [0.0f32; BINS];
         for bin in 0..BINS {
             let power = left[bin].norm_sqr();
@@ -121,7 +139,7 @@ impl Linear {
                 change[BINS - 1].im = 0.0;
                 let _ = self.backward.process(&mut change, &mut self.time);
                 self.time[SPAN..].fill(0.0);
-                self.time[..SPAN].iter_mut().for_each(|s| *s *= scale);
+                self.time[..SPAN].iter_mut().for_each(|s| *s *= SCALE);
                 let _ = self.forward.process(&mut self.time, &mut change);
             }
             for bin in 0..BINS {
@@ -132,6 +150,5 @@ impl Linear {
                 *doubt = *doubt * (1.0 - 0.5 * known) + FORGET * weight.norm_sqr();
             }
         }
-        taken / SPAN as f32
     }
 }

@@ -12,17 +12,33 @@ use crate::audio::resample::{RateError, Resampler};
 /// Missing samples move the reference later, so that the next burst comes in time; further than so much in all they
 /// do not, in samples (100 ms).
 const PATIENCE: usize = EAR_RATE as usize / 10;
-/// They do so in the beginning, in samples (10 s): how irregularly the bursts come shows then. Whoever moves it later makes
-/// everything wrong that was learned of the room; so what is missing later is a short hole and nothing more …
+/// They do so before the loudspeaker has sounded, and no longer than this, in samples (10 s): how irregularly the bursts
+/// come shows then. Whoever moves it later makes everything wrong that was learned of the room. So later the near end
+/// waits longer for what is late, and what is missing all the same is a hole …
 const SETTLING: usize = 10 * EAR_RATE as usize;
 /// … unless it goes on: so many holes in the time that the queue is watched.
 const CHRONIC: usize = 12;
+/// The near end waits so long for what is late, in samples: 20 ms while the reference may move, 100 ms when it may not.
+const WAIT: (usize, usize) = (EAR_RATE as usize / 50, EAR_RATE as usize / 10);
+/// Below this (-80 dB of full scale) the loudspeaker is silent.
+pub const SILENCE: f32 = 1e-4;
 /// More than this never waits beyond need, in samples (200 ms): a stream was interrupted.
 const SURPLUS: usize = EAR_RATE as usize / 5;
 /// Who owes more than this has been misplaced, in samples (500 ms): the place is found anew.
 const STARVED: usize = EAR_RATE as usize / 2;
 /// How long the queue is watched before something of it is called surplus, in samples (5 s).
 const WATCHED: usize = 5 * EAR_RATE as usize;
+
+/// What was laid beside the near end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// What was played.
+    Whole,
+    /// Silence, for what was played has not come.
+    Hole,
+    /// Silence, and what comes next lies later beside the near end than before; or it lies earlier.
+    Moved,
+}
 
 /// The reference of one loudspeaker.
 pub struct Reference {
@@ -42,8 +58,11 @@ pub struct Reference {
     /// The shortest that the queue was since it was last looked at, and how long ago that is.
     shortest: usize,
     watched: usize,
-    /// Samples given since the place was found.
+    /// Samples given since the place was found, and whether any of them was to be heard.
     given: usize,
+    sounded: bool,
+    /// The last samples were missing: nobody waits for the next.
+    stalled: bool,
     /// Holes since the queue was last looked at.
     holes: usize,
 }
@@ -67,6 +86,8 @@ impl Reference {
             shortest: usize::MAX,
             watched: 0,
             given: 0,
+            sounded: false,
+            stalled: false,
             holes: 0,
         })
     }
@@ -101,6 +122,8 @@ impl Reference {
             self.late = 0;
             self.owed = 0;
             self.given = 0;
+            self.sounded = false;
+            self.stalled = false;
             self.holes = 0;
         }
         lost
@@ -111,30 +134,35 @@ impl Reference {
         self.queue.ready()
     }
 
-    /// The next samples; silence for what is missing. Whether the reference moved against the near end.
-    pub fn fill(&mut self, block: &mut [f32]) -> bool {
-        let mut missing = 0;
-        let enough = self.queue.ready() >= block.len();
-        for sample in block.iter_mut() {
-            *sample = match enough.then(|| self.queue.sample()).flatten() {
-                Some(played) => played,
-                None => {
-                    missing += 1;
-                    0.0
-                }
-            };
+    /// How long the near end should wait for samples that are not ready, in samples.
+    pub fn patience(&self) -> usize {
+        match (self.stalled, self.settling()) {
+            (true, _) => 0,
+            (false, true) => WAIT.0,
+            (false, false) => WAIT.1,
         }
-        let mut moved = false;
-        if missing > 0 && self.placed {
-            self.holes += 1;
-            let movable = self.given < SETTLING || self.holes > CHRONIC;
-            if movable && self.late + missing <= PATIENCE {
-                self.late += missing;
-                moved = true;
-            } else {
-                self.owed += missing;
+    }
+
+    fn settling(&self) -> bool {
+        !self.sounded && self.given < SETTLING
+    }
+
+    /// The next samples; silence when not all of them are ready.
+    pub fn fill(&mut self, block: &mut [f32]) -> Filled {
+        let enough = self.queue.ready() >= block.len();
+        let mut filled = Filled::Whole;
+        if enough {
+            for sample in block.iter_mut() {
+                *sample = self.queue.sample().unwrap_or(0.0);
+            }
+            self.sounded |= block.iter().any(|sample| sample.abs() > SILENCE);
+        } else {
+            block.fill(0.0);
+            if self.placed {
+                filled = self.miss(block.len());
             }
         }
+        self.stalled = !enough;
         self.given = self.given.saturating_add(block.len());
         self.shortest = self.shortest.min(self.queue.ready());
         self.watched += block.len();
@@ -142,13 +170,27 @@ impl Reference {
             if self.shortest > SURPLUS {
                 self.queue.pass_over(self.shortest - SURPLUS / 4);
                 self.late = 0;
-                moved = true;
+                filled = Filled::Moved;
             }
             self.watched = 0;
             self.holes = 0;
             self.shortest = usize::MAX;
         }
-        moved
+        filled
+    }
+
+    /// So many samples are missing.
+    fn miss(&mut self, missing: usize) -> Filled {
+        // A long one is one.
+        self.holes += usize::from(!self.stalled);
+        let movable = self.settling() || self.holes > CHRONIC;
+        if movable && self.late + missing <= PATIENCE {
+            self.late += missing;
+            Filled::Moved
+        } else {
+            self.owed += missing;
+            Filled::Hole
+        }
     }
 
     /// The microphone lost so many samples: what was played meanwhile is passed over.
@@ -174,9 +216,16 @@ mod tests {
         (from..from + count).for_each(|n| tap.push(n as f32));
     }
 
+    /// What nobody hears, but can be told apart.
+    const FAINT: f32 = 1e-8;
+
+    fn play_faintly(tap: &mut Tap, from: usize, count: usize) {
+        (from..from + count).for_each(|n| tap.push(n as f32 * FAINT));
+    }
+
     fn block(reference: &mut Reference, count: usize) -> (Vec<f32>, bool) {
         let mut block = vec![9.0; count];
-        let moved = reference.fill(&mut block);
+        let moved = reference.fill(&mut block) == Filled::Moved;
         (block, moved)
     }
 
@@ -205,16 +254,16 @@ mod tests {
     fn what_is_missing_is_silence_and_moves_the_reference_once() {
         let (mut tap, far_end) = Tap::new(EAR_RATE);
         let mut reference = Reference::new(far_end).unwrap();
-        play(&mut tap, 0, 1_000);
+        play_faintly(&mut tap, 0, 1_000);
         reference.take(200);
         block(&mut reference, 160);
         let (samples, moved) = block(&mut reference, 160);
         assert!(moved && samples.iter().all(|s| *s == 0.0));
-        play(&mut tap, 1_000, 640);
+        play_faintly(&mut tap, 1_000, 640);
         reference.take(160);
         let (samples, moved) = block(&mut reference, 160);
         assert!(
-            !moved && near(samples[159] - samples[0], 159.0),
+            !moved && near((samples[159] - samples[0]) / FAINT, 159.0),
             "no sample is lost"
         );
     }

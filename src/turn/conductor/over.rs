@@ -36,6 +36,8 @@ pub struct Extent {
 /// The probe of what is being said over a reply.
 #[derive(Default)]
 pub(super) struct Probe {
+    /// The number of the latest, so that nothing of an earlier one is taken for its result.
+    number: u64,
     /// Calls off the transcription that runs.
     running: Option<Arc<AtomicBool>>,
     /// What it hears, or the last one heard.
@@ -135,6 +137,8 @@ impl Conductor {
     ) {
         let abort = Arc::new(AtomicBool::new(false));
         self.probe.running = Some(Arc::clone(&abort));
+        self.probe.number += 1;
+        let number = self.probe.number;
         let (worker, notes) = (Arc::clone(&self.company.transcriber), self.notes_in.clone());
         tokio::spawn(async move {
             let result = transcribe_all(&worker, samples, Arc::clone(&abort)).await;
@@ -143,6 +147,7 @@ impl Conductor {
                 let _ = notes
                     .send(Note::Probed {
                         turn,
+                        number,
                         whole,
                         extent,
                         result,
@@ -155,6 +160,7 @@ impl Conductor {
     pub(super) fn probed(
         &mut self,
         turn: TurnId,
+        number: u64,
         whole: bool,
         extent: Extent,
         result: Result<Transcript, TranscribeError>,
@@ -162,9 +168,9 @@ impl Conductor {
         let State::Speaking(speaking) = self.state else {
             return;
         };
-        // The note of one that was called off after it was sent.
-        let stale = speaking.turn != turn || (!whole && extent != self.probe.extent);
-        if stale || self.probe.running.is_none() {
+        // One that was called off may have sent its note already.
+        let latest = number == self.probe.number && self.probe.running.is_some();
+        if speaking.turn != turn || !latest {
             return;
         }
         self.probe.running = None;
@@ -306,6 +312,7 @@ mod tests {
     fn who_begins_anew_calls_off_a_probe_and_not_a_judgement() {
         let abort = Arc::new(AtomicBool::new(false));
         let mut probe = Probe {
+            number: 1,
             running: Some(Arc::clone(&abort)),
             extent: Extent {
                 voiced_ms: 300,
