@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::Heard;
 use super::echo::gate::{Gated, Standing};
-use super::echo::{Canceller, EchoReport, EchoSettings};
+use super::echo::{Canceller, Cleaned, EchoReport, EchoSettings};
 use super::endpoint::EndpointSettings;
 use super::segment::Segmenter;
 use super::vad::{FRAME, SpeechDetector};
@@ -176,7 +176,8 @@ struct Listening {
 
 impl Listening {
     fn run(&mut self) {
-        let (mut samples, mut cleaned, mut heard) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut samples, mut heard) = (Vec::new(), Vec::new());
+        let mut cleaned = Cleaned::default();
         let mut dropped = self.mic.dropped();
         while !self.stopped() {
             samples.clear();
@@ -209,9 +210,10 @@ impl Listening {
                     None => self.canceller.finish(&mut cleaned),
                 }
                 if self.shared.ignore.load(Ordering::Acquire) {
-                    self.segmenter.skip(&cleaned, &mut heard);
+                    self.segmenter.skip(&cleaned.suppressed, &mut heard);
                 } else if result.is_ok() {
-                    result = self.segmenter.hear(&cleaned, &mut heard);
+                    let Cleaned { suppressed, linear } = &cleaned;
+                    result = self.segmenter.hear_both(suppressed, linear, &mut heard);
                 }
             }
             let level = self.segmenter.level().to_bits();

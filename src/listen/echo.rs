@@ -4,8 +4,10 @@
 //! Runs on the `ear` thread. The reference is what the output callback really played ([`FarEnd`]). In this order:
 //! the reference is laid beside the near end (`reference.rs`) and kept there (`drift.rs`); AEC3 takes the echo out and
 //! suppresses what is left (`aec.rs`), which takes much of what people say with it; a longer linear filter takes the echo
-//! out and leaves people alone (`linear.rs`), and is given instead while somebody speaks (`nearness.rs`). Then noise is
-//! suppressed and the gain controlled. As many samples come out as went in, each at its own place.
+//! out and leaves people alone (`linear.rs`). Two streams come out ([`Cleaned`]): the detector gets the suppressed one,
+//! mixed with the linear one while somebody speaks (`nearness.rs`), then noise is suppressed and the gain controlled;
+//! whisper gets the linear one, for it reads through an echo that is left and through noise, and not through gaps. As
+//! many samples come out as went in, each at its own place.
 
 mod aec;
 mod drift;
@@ -77,8 +79,17 @@ impl EchoSettings {
 
     /// How many samples later the stages give what they take.
     fn delay(self) -> usize {
-        let stage = |on: bool, delay: usize| if on { delay } else { 0 };
-        stage(self.cancellation, aec::DELAY) + stage(self.noise_suppression, OVERLAP_SIZE)
+        let noise = if self.noise_suppression {
+            OVERLAP_SIZE
+        } else {
+            0
+        };
+        self.cancellation_delay() + noise
+    }
+
+    /// The same of the canceller alone.
+    fn cancellation_delay(self) -> usize {
+        if self.cancellation { aec::DELAY } else { 0 }
     }
 }
 
@@ -108,6 +119,29 @@ pub struct EchoReport {
     pub far_active: bool,
 }
 
+/// What comes out, twice: equally many samples, each at its own place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cleaned {
+    /// Nothing is left of the echo, and noise is lowered: for the detector of speech. Of somebody who speaks over hearken
+    /// parts may be missing.
+    pub suppressed: Vec<f32>,
+    /// People as they spoke, with what the linear filter leaves of the echo, and all noise: for whisper.
+    pub linear: Vec<f32>,
+}
+
+impl Cleaned {
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.suppressed.clear();
+        self.linear.clear();
+    }
+
+    fn truncate(&mut self, samples: usize) {
+        self.suppressed.truncate(samples);
+        self.linear.truncate(samples);
+    }
+}
+
 /// Takes hearken's own voice out of what the microphone hears.
 pub struct Canceller {
     settings: EchoSettings,
@@ -116,7 +150,7 @@ pub struct Canceller {
     drift: Drift,
     linear: Linear,
     nearness: Nearness,
-    /// The share of what the linear filter left in what is given; the rest is what the suppressor let pass.
+    /// The share of what the linear filter left in the suppressed stream; the rest is what the suppressor let pass.
     weight: f32,
     /// The last block of what the linear filter left, and the power that the suppressor let pass of late.
     left_before: [f32; BLOCK],
@@ -130,8 +164,12 @@ pub struct Canceller {
     /// Behind the canceller and not yet a frame; what was heard at the same places.
     cleaned: Vec<f32>,
     heard: Vec<f32>,
-    /// Samples of delay still to be left out of what is given.
+    clear: Vec<f32>,
+    /// Behind the frames, where the other stream is later.
+    ahead: Vec<f32>,
+    /// Samples of delay still to be left out of what is given, of each of the two streams.
     to_trim: usize,
+    to_trim_clear: usize,
     /// The same for the canceller alone: the last block as it was heard.
     before: [f32; BLOCK],
     /// Blocks since the reference was last heard.
@@ -167,7 +205,10 @@ impl Canceller {
             backlog: 0,
             cleaned: Vec::new(),
             heard: Vec::new(),
+            clear: Vec::new(),
+            ahead: Vec::new(),
             to_trim: settings.delay(),
+            to_trim_clear: settings.cancellation_delay(),
             before: [0.0; BLOCK],
             silent_for: RINGING,
             learning: LEARNING,
@@ -241,9 +282,10 @@ impl Canceller {
 
     /// Takes `samples` (mono, [`EAR_RATE`]) and appends to `out` what can be given so far: at most 30 ms less than was
     /// taken, 130 ms when the reference is late.
-    pub fn process(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+    pub fn process(&mut self, samples: &[f32], out: &mut Cleaned) {
         if self.settings == EchoSettings::OFF {
-            out.extend_from_slice(samples);
+            out.suppressed.extend_from_slice(samples);
+            out.linear.extend_from_slice(samples);
             return;
         }
         self.near.extend_from_slice(samples);
@@ -273,12 +315,12 @@ impl Canceller {
     }
 
     /// The stream is over: appends what is still held, so that as many samples come out as went in.
-    pub fn finish(&mut self, out: &mut Vec<f32>) {
+    pub fn finish(&mut self, out: &mut Cleaned) {
         let held = self.near.len() + self.cleaned.len();
         let owed = held + self.settings.delay() - self.to_trim;
-        let before = out.len();
+        let before = out.suppressed.len();
         self.reference = None;
-        while out.len() - before < owed {
+        while out.suppressed.len() - before < owed {
             self.process(&[0.0; FRAME], out);
         }
         out.truncate(before + owed);
@@ -319,15 +361,15 @@ impl Canceller {
                 let taken = self.linear.process(&mut left, &played, sees);
                 let power = level(&left).powi(2);
                 // Where there is no echo, nobody is to be taken for one.
-                speaks = sees && self.nearness.observe(taken, power, self.passed)
-                    || self.drift.unheard();
+                let unheard = self.drift.unheard();
+                speaks = sees && self.nearness.observe(taken, power, self.passed) || unheard;
                 tracing::trace!(
                     far = level(&played),
                     near = level(heard),
                     left = level(&left),
                     passed = self.passed.sqrt(),
                     speaks,
-                    unheard = self.drift.unheard(),
+                    unheard,
                     nearness = ?self.nearness,
                     "echo"
                 );
@@ -356,24 +398,24 @@ impl Canceller {
         speaks: bool,
     ) {
         let mut cleaned = heard;
+        let mut clear = heard;
         if let Some(aec) = &mut self.aec
             && self.silent_for <= RINGING
         {
             aec.process(&mut cleaned, played);
             self.passed = level(&cleaned).powi(2).max(PASSED_HOLD * self.passed);
-            let (target, step): (f32, f32) = match speaks {
-                true => (1.0, OPEN),
-                false => (0.0, CLOSE),
-            };
+            let target = f32::from(speaks);
             for (cleaned, left) in cleaned.iter_mut().zip(&self.left_before) {
-                self.weight += (target - self.weight).clamp(-step, step);
+                self.weight += (target - self.weight).clamp(-CLOSE, OPEN);
                 *cleaned += self.weight * (left - *cleaned);
             }
+            clear = self.left_before;
         }
         self.left_before = left;
         if self.settings.cancellation {
             if first || self.aec.is_none() || self.silent_for > RINGING {
                 cleaned = self.before;
+                clear = self.before;
             }
             self.heard.extend_from_slice(&self.before);
             self.before = heard;
@@ -381,15 +423,20 @@ impl Canceller {
             self.heard.extend_from_slice(&heard);
         }
         self.cleaned.extend_from_slice(&cleaned);
+        self.clear.extend_from_slice(&clear);
     }
 
     /// Whole frames through the stages behind the canceller.
-    fn frames(&mut self, out: &mut Vec<f32>) {
+    fn frames(&mut self, out: &mut Cleaned) {
         let mut used = 0;
         while self.cleaned.len() - used >= FRAME {
             let mut frame = [0.0; FRAME];
             frame.copy_from_slice(&self.cleaned[used..used + FRAME]);
             let heard = level(&self.heard[used..used + FRAME]);
+            let trimmed = self.to_trim_clear.min(FRAME);
+            self.to_trim_clear -= trimmed;
+            let clear = &self.clear[used + trimmed..used + FRAME];
+            self.ahead.extend_from_slice(clear);
             used += FRAME;
             if let Some(noise) = &mut self.noise {
                 frame.iter_mut().for_each(|sample| *sample *= FULL_SCALE);
@@ -405,9 +452,11 @@ impl Canceller {
             self.observe(heard, level(&frame));
             let trimmed = self.to_trim.min(FRAME);
             self.to_trim -= trimmed;
-            out.extend_from_slice(&frame[trimmed..]);
+            out.suppressed.extend_from_slice(&frame[trimmed..]);
+            out.linear.extend(self.ahead.drain(..FRAME - trimmed));
         }
         self.cleaned.drain(..used);
+        self.clear.drain(..used);
         self.heard.drain(..used);
     }
 

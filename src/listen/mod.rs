@@ -1,5 +1,6 @@
 //! Samples to words: the ear thread finds speech and its end, the transcribe thread makes words of it.
 
+mod acoustic_end;
 pub mod confirm;
 pub mod ear;
 pub mod echo;

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::acoustic_end::acoustic_end;
 use super::endpoint::{Endpoint, EndpointSettings, Endpointer};
 use super::vad::{FRAME, FRAME_MS, SpeechDetector};
 use super::wake::WakeDetector;
@@ -24,8 +25,9 @@ const RECENT: u64 = crate::audio::EAR_RATE as u64;
 pub struct Segmenter {
     detector: Box<dyn SpeechDetector>,
     endpointer: Endpointer,
-    /// Samples that do not fill a frame yet.
+    /// Samples that do not fill a frame yet: for the detector, and for whoever gets the utterance.
     partial: Vec<f32>,
+    partial_kept: Vec<f32>,
     /// Frames heard so far: the index of the next one.
     frames: u64,
     /// Everything that may still belong to an utterance, up to the last whole frame; the pre-roll when nobody speaks.
@@ -50,6 +52,7 @@ impl Segmenter {
             detector,
             endpointer: Endpointer::new(settings),
             partial: Vec::with_capacity(FRAME),
+            partial_kept: Vec::with_capacity(FRAME),
             frames: 0,
             held: VecDeque::new(),
             speaking_from: 0,
@@ -85,19 +88,42 @@ impl Segmenter {
     ///
     /// # Errors
     /// When the detector cannot be run; it will not run later either.
-    pub fn hear(&mut self, mut samples: &[f32], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
-        while !samples.is_empty() {
-            let (head, tail) = samples.split_at(samples.len().min(FRAME - self.partial.len()));
-            self.partial.extend_from_slice(head);
-            samples = tail;
+    pub fn hear(&mut self, samples: &[f32], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+        self.hear_both(samples, samples, out)
+    }
+
+    /// As [`Segmenter::hear`], of a sound that there is twice, sample beside sample: the detector judges `detected`, and
+    /// utterances are made of what is `kept`.
+    ///
+    /// # Errors
+    /// As [`Segmenter::hear`].
+    pub fn hear_both(
+        &mut self,
+        detected: &[f32],
+        kept: &[f32],
+        out: &mut Vec<Heard>,
+    ) -> Result<(), OnnxError> {
+        let (mut detected, mut kept) = (detected, &kept[..detected.len().min(kept.len())]);
+        while !detected.is_empty() {
+            let count = detected.len().min(FRAME - self.partial.len());
+            self.partial.extend_from_slice(&detected[..count]);
+            self.partial_kept.extend_from_slice(&kept[..count]);
+            (detected, kept) = (&detected[count..], &kept[count..]);
             if self.partial.len() == FRAME {
-                let mut frame = [0.0; FRAME];
-                frame.copy_from_slice(&self.partial);
-                self.partial.clear();
-                self.frame(&frame, out)?;
+                self.filled(out)?;
             }
         }
         Ok(())
+    }
+
+    /// A frame is full, or is filled up with silence.
+    fn filled(&mut self, out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+        let (mut frame, mut kept) = ([0.0; FRAME], [0.0; FRAME]);
+        frame[..self.partial.len()].copy_from_slice(&self.partial);
+        kept[..self.partial_kept.len()].copy_from_slice(&self.partial_kept);
+        self.partial.clear();
+        self.partial_kept.clear();
+        self.frame(&frame, &kept, out)
     }
 
     /// The recording is over: what is being said ends here.
@@ -106,10 +132,7 @@ impl Segmenter {
     /// As [`Segmenter::hear`].
     pub fn finish(&mut self, out: &mut Vec<Heard>) -> Result<(), OnnxError> {
         if !self.partial.is_empty() {
-            let mut frame = [0.0; FRAME];
-            frame[..self.partial.len()].copy_from_slice(&self.partial);
-            self.partial.clear();
-            self.frame(&frame, out)?;
+            self.filled(out)?;
         }
         let ended = self.endpointer.finish(self.frames.saturating_sub(1));
         self.tell(ended, out);
@@ -123,6 +146,8 @@ impl Segmenter {
         self.frames += (pending / FRAME) as u64;
         self.partial.clear();
         self.partial.resize(pending % FRAME, 0.0);
+        self.partial_kept.clear();
+        self.partial_kept.resize(pending % FRAME, 0.0);
         self.held.clear();
         self.woken_at = None;
         self.detector.reset();
@@ -131,14 +156,19 @@ impl Segmenter {
         self.tell(dismissed, out);
     }
 
-    fn frame(&mut self, frame: &[f32; FRAME], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
+    fn frame(
+        &mut self,
+        frame: &[f32; FRAME],
+        kept: &[f32; FRAME],
+        out: &mut Vec<Heard>,
+    ) -> Result<(), OnnxError> {
         let probability = self.detector.probability(frame)?;
         self.level = level(frame);
         let index = self.frames;
         self.frames += 1;
-        self.held.extend(frame);
+        self.held.extend(kept);
         if self.endpointer.is_speaking() {
-            self.listen_for_wake(frame)?;
+            self.listen_for_wake(kept)?;
         }
         for event in self.endpointer.hear(index, probability, self.level) {
             self.tell(event, out);
@@ -261,39 +291,6 @@ fn level(samples: &[f32]) -> f32 {
         return 0.0;
     }
     (samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32).sqrt()
-}
-
-/// Where the sound of speech ends in `samples` (the number of samples up to there), when the detector says `voiced`.
-/// The detector lags behind a little, and by whole frames: the energy, in steps of 10 ms, tells better.
-fn acoustic_end(samples: &[f32], voiced: usize) -> usize {
-    const STEP: usize = 160;
-    /// So many steps before the detector's end are looked through: it never lags longer.
-    const BACK: usize = 40;
-    /// So many steps behind it may still be the last sound of a word.
-    const ON: usize = 20;
-    let voiced = voiced.min(samples.len());
-    let steps: Vec<f32> = samples.chunks(STEP).map(level).collect();
-    let loudest = steps.iter().fold(0.0f32, |a, &b| a.max(b));
-    let faintest = steps.iter().fold(f32::INFINITY, |a, &b| a.min(b));
-    // Above twice the noise, and no fainter than 34 dB below the loudest.
-    let audible = (2.0 * faintest).max(loudest * 0.02);
-    let detected = voiced.div_ceil(STEP).min(steps.len());
-    let earliest = detected.saturating_sub(BACK);
-    let on = steps[detected..]
-        .iter()
-        .take(ON)
-        .take_while(|&&l| l >= audible)
-        .count();
-    let end = if on > 0 && on < ON {
-        detected + on
-    } else {
-        // Loud right to the limit behind the end is no word's last sound but noise: the detector is right.
-        (earliest..detected)
-            .rev()
-            .find(|&i| steps[i] >= audible)
-            .map_or(detected, |i| i + 1)
-    };
-    (end * STEP).min(samples.len())
 }
 
 #[cfg(test)]
@@ -488,15 +485,5 @@ mod tests {
         let (yes, no) = (Some(true), Some(false));
         assert_eq!(woken(&parts, Some(Box::new(Shout))), [no, yes, yes, no]);
         assert_eq!(woken(&parts, None), [None; 4]);
-    }
-
-    #[test]
-    fn the_acoustic_end_is_where_the_energy_falls() {
-        let sound = [tone(0.5), silence(0.5)].concat();
-        for voiced in [8_000, 8_500, 10_000, 7_800] {
-            let end = acoustic_end(&sound, voiced);
-            assert!(end.abs_diff(8_000) <= 160, "{voiced}: {end}");
-        }
-        assert_eq!(acoustic_end(&[], 0), 0);
     }
 }

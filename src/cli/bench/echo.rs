@@ -13,7 +13,7 @@ use hearken::audio::far_end::Tap;
 use hearken::audio::resample::resample;
 use hearken::config::Config;
 use hearken::daemon;
-use hearken::listen::echo::{Canceller, EchoSettings};
+use hearken::listen::echo::{Canceller, Cleaned, EchoSettings};
 use hearken::listen::transcribe::Transcriber as _;
 use hearken::listen::vad::{FRAME, SpeechDetector as _, Vad};
 use hearken::speak::{sentence, spoken, voices};
@@ -67,8 +67,8 @@ pub struct Args {
 }
 
 /// What came out of the canceller, and what it cost.
-struct Cleaned {
-    samples: Vec<f32>,
+struct Outcome {
+    samples: Cleaned,
     /// Frames in which the detector heard speech, of those after the first second.
     fired: usize,
     frames: usize,
@@ -118,7 +118,10 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         let cleaned = cancel(&config, room, &far, &echo, Some(&mut vad))?;
         alone.push(Alone {
             room,
-            reduction_db: decibels(level(&echo[RATE..]), level(&cleaned.samples[RATE..])),
+            reduction_db: decibels(
+                level(&echo[RATE..]),
+                level(&cleaned.samples.suppressed[RATE..]),
+            ),
             fired: cleaned.fired,
             frames: cleaned.frames,
             cost: cleaned.cost,
@@ -181,7 +184,7 @@ fn double_talk(
     for (sample, voice) in near[BEFORE..].iter_mut().zip(&person.samples) {
         *sample += voice * gain;
     }
-    let cleaned = cancel(config, room, &far, &near, None)?.samples;
+    let cleaned = cancel(config, room, &far, &near, None)?.samples.linear;
     Ok(cleaned[BEFORE - AROUND..BEFORE + person.samples.len() + AROUND].to_vec())
 }
 
@@ -192,12 +195,12 @@ fn cancel(
     far: &[f32],
     near: &[f32],
     mut vad: Option<&mut Vad>,
-) -> anyhow::Result<Cleaned> {
+) -> anyhow::Result<Outcome> {
     let played = resample(far, EAR_RATE, DEVICE_RATE)?;
     let (mut tap, far_end) = Tap::new(DEVICE_RATE);
     let mut canceller = Canceller::new(EchoSettings::from(&config.echo), Some(far_end));
     let clock = 1.0 + f64::from(room.drift_ppm) * 1e-6;
-    let (mut samples, mut pushed, mut judged) = (Vec::new(), 0, 0);
+    let (mut samples, mut pushed, mut judged) = (Cleaned::default(), 0, 0);
     let (mut fired, mut frames, mut cost) = (0, 0, Duration::ZERO);
     for (number, read) in near.chunks(READ).enumerate() {
         let now = ((number + 1) * READ * 3) as f64 / clock;
@@ -208,10 +211,10 @@ fn cancel(
         canceller.process(read, &mut samples);
         cost += processor_time().saturating_sub(began);
         while let Some(vad) = &mut vad
-            && samples.len() >= judged + FRAME
+            && samples.suppressed.len() >= judged + FRAME
         {
             let mut frame = [0.0; FRAME];
-            frame.copy_from_slice(&samples[judged..judged + FRAME]);
+            frame.copy_from_slice(&samples.suppressed[judged..judged + FRAME]);
             let speech = vad.probability(&frame)? >= config.listen.vad_threshold;
             if judged >= RATE {
                 fired += usize::from(speech && canceller.gate(level(&frame)));
@@ -222,7 +225,7 @@ fn cancel(
     }
     canceller.finish(&mut samples);
     let sound = near.len() as f64 / RATE as f64;
-    Ok(Cleaned {
+    Ok(Outcome {
         samples,
         fired,
         frames,

@@ -54,8 +54,8 @@ fn power_db(samples: &[f32]) -> f32 {
 }
 
 /// Plays `far` and hears `near`, 20 ms at a time.
-fn run(canceller: &mut Canceller, tap: &mut Tap, far: &[f32], near: &[f32]) -> Vec<f32> {
-    let mut out = Vec::new();
+fn run(canceller: &mut Canceller, tap: &mut Tap, far: &[f32], near: &[f32]) -> Cleaned {
+    let mut out = Cleaned::default();
     for (far, near) in far.chunks(320).zip(near.chunks(320)) {
         far.iter().for_each(|sample| tap.push(*sample));
         canceller.process(near, &mut out);
@@ -77,7 +77,7 @@ fn the_echo_goes_within_a_second() {
     let near = room(&far, 800, 0.12);
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
-    let out = run(&mut canceller, &mut tap, &far, &near);
+    let out = run(&mut canceller, &mut tap, &far, &near).suppressed;
     let reduction = power_db(&near[RATE..out.len()]) - power_db(&out[RATE..]);
     assert!(reduction > 25.0, "{reduction} dB");
     let report = canceller.report();
@@ -95,7 +95,7 @@ fn what_gathered_before_the_ear_began_does_not_misplace_the_reference() {
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
     far[..2 * RATE].iter().for_each(|sample| tap.push(*sample));
-    let mut out = Vec::new();
+    let mut out = Cleaned::default();
     let mut backlog = 2 * RATE;
     for piece in near[..2 * RATE].chunks(512) {
         backlog -= piece.len();
@@ -108,6 +108,7 @@ fn what_gathered_before_the_ear_began_does_not_misplace_the_reference() {
         &far[2 * RATE..],
         &near[2 * RATE..],
     );
+    let rest = rest.suppressed;
     let reduction = power_db(&near[3 * RATE..][..rest.len() - RATE]) - power_db(&rest[RATE..]);
     assert!(reduction > 25.0, "{reduction} dB");
 }
@@ -120,12 +121,12 @@ fn a_misplaced_reference_is_placed_anew() {
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
     // Two seconds were heard before, of which nobody said that they were waiting.
-    let mut out = Vec::new();
+    let mut out = Cleaned::default();
     tap.push(0.0);
     vec![0.0; 2 * RATE]
         .chunks(512)
         .for_each(|piece| canceller.process(piece, &mut out));
-    let out = run(&mut canceller, &mut tap, &far, &near);
+    let out = run(&mut canceller, &mut tap, &far, &near).suppressed;
     let reduction = power_db(&near[3 * RATE..out.len()]) - power_db(&out[3 * RATE..]);
     assert!(reduction > 25.0, "{reduction} dB");
 }
@@ -145,9 +146,11 @@ fn as_many_samples_come_out_as_went_in() {
                     let (mut tap, far_end) = Tap::new(EAR_RATE);
                     let mut canceller = Canceller::new(settings, Some(far_end));
                     let mut out = run(&mut canceller, &mut tap, &sound[..count], &sound[..count]);
-                    assert!(out.len() <= count && count - out.len() <= 960);
+                    let given = out.suppressed.len();
+                    assert!(given <= count && count - given <= 960);
                     canceller.finish(&mut out);
-                    assert_eq!(out.len(), count, "{settings:?}");
+                    assert_eq!(out.suppressed.len(), count, "{settings:?}");
+                    assert_eq!(out.linear.len(), count, "{settings:?}");
                 }
             }
         }
@@ -157,21 +160,23 @@ fn as_many_samples_come_out_as_went_in() {
 #[test]
 fn off_is_to_the_sample() {
     let sound = speech_like(0.1, 4);
-    let mut out = Vec::new();
+    let mut out = Cleaned::default();
     Canceller::new(EchoSettings::OFF, None).process(&sound, &mut out);
-    assert_eq!(out, sound);
+    assert_eq!(out.suppressed, sound);
+    assert_eq!(out.linear, sound);
 }
 
 #[test]
 fn without_a_loudspeaker_every_sample_stays_at_its_place() {
     let sound = speech_like(1.0, 5);
-    let mut out = Vec::new();
+    let mut out = Cleaned::default();
     let mut canceller = Canceller::new(cancelling(false), None);
     for piece in sound.chunks(333) {
         canceller.process(piece, &mut out);
     }
     canceller.finish(&mut out);
-    assert_eq!(out, sound);
+    assert_eq!(out.suppressed, sound);
+    assert_eq!(out.linear, sound);
     assert!(!canceller.report().active && canceller.gate(0.0));
 }
 
@@ -181,7 +186,8 @@ fn while_nothing_is_played_nothing_is_changed() {
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
     let out = run(&mut canceller, &mut tap, &vec![0.0; sound.len()], &sound);
-    assert_eq!(out, sound[..out.len()]);
+    assert_eq!(out.suppressed, sound[..out.suppressed.len()]);
+    assert_eq!(out.linear, out.suppressed);
     assert!(canceller.report().active && !canceller.report().far_active);
 }
 
@@ -197,7 +203,7 @@ fn clocks_that_differ_are_kept_together() {
     near.truncate(far.len());
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
-    let out = run(&mut canceller, &mut tap, &far, &near);
+    let out = run(&mut canceller, &mut tap, &far, &near).suppressed;
     let reduction = reduction(&near, &out, 4 * RATE);
     assert!(reduction > 25.0, "{reduction} dB");
 }
@@ -232,18 +238,18 @@ fn another_loudspeaker_is_learned() {
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
     let first = run(&mut canceller, &mut tap, &far, &room(&far, 640, 0.1));
-    let held = far.len() - first.len();
+    let held = far.len() - first.suppressed.len();
     drop(tap);
     let (mut tap, far_end) = Tap::new(48_000);
     canceller.set_far_end(Some(far_end));
     assert_eq!(canceller.report().erle_db, None);
-    let (near, mut out) = (room(&far, 1_600, 0.15), Vec::new());
+    let (near, mut out) = (room(&far, 1_600, 0.15), Cleaned::default());
     let played = resample(&far, EAR_RATE, 48_000).unwrap();
     for (far, near) in played.chunks(960).zip(near.chunks(320)) {
         far.iter().for_each(|sample| tap.push(*sample));
         canceller.process(near, &mut out);
     }
-    let reduction = reduction(&near, &out[held..], 3 * RATE);
+    let reduction = reduction(&near, &out.suppressed[held..], 3 * RATE);
     assert!(reduction > 15.0, "{reduction} dB");
 }
 
@@ -263,7 +269,7 @@ fn a_gap_of_the_microphone_costs_little() {
     let after = 7 * RATE / 2;
     far[3 * RATE..after].iter().for_each(|s| tap.push(*s));
     canceller.gap(after - 3 * RATE);
-    let out = run(&mut canceller, &mut tap, &far[after..], &near[after..]);
+    let out = run(&mut canceller, &mut tap, &far[after..], &near[after..]).suppressed;
     let reduction = reduction(&near[after..], &out, RATE);
     assert!(reduction > 25.0, "{reduction} dB");
 }
@@ -274,10 +280,11 @@ fn a_loudspeaker_that_goes_away_is_left() {
     let (tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
     drop(tap);
-    let mut out = Vec::new();
+    let mut out = Cleaned::default();
     canceller.process(&sound, &mut out);
     canceller.finish(&mut out);
-    assert_eq!(out, sound);
+    assert_eq!(out.suppressed, sound);
+    assert_eq!(out.linear, sound);
     assert!(!canceller.report().active);
 }
 
@@ -288,7 +295,7 @@ fn with_headphones_nobody_is_harmed() {
     let near = [vec![0.0; 5 * RATE / 2], speech_like(3.5, 13)].concat();
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
-    let out = run(&mut canceller, &mut tap, &far, &near);
+    let out = run(&mut canceller, &mut tap, &far, &near).suppressed;
     let lost = reduction(&near, &out, 3 * RATE);
     assert!(lost.abs() < 3.0, "{lost} dB of a voice are lost");
 }
@@ -301,7 +308,7 @@ fn a_reference_that_comes_late_costs_nothing() {
     let near = room(&far, 1_600, 0.12);
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
-    let (mut out, mut pushed, mut learned) = (Vec::new(), 0, 0);
+    let (mut out, mut pushed, mut learned) = (Cleaned::default(), 0, 0);
     for (n, piece) in near.chunks(320).enumerate() {
         // Every eighth lump is 80 ms late once the loudspeaker sounds.
         let late = n > 100 && n % 8 < 4;
@@ -312,7 +319,7 @@ fn a_reference_that_comes_late_costs_nothing() {
         canceller.process(piece, &mut out);
         learned += usize::from(n > 250 && canceller.report().residual_level >= 1.0);
     }
-    let reduction = reduction(&near, &out, 4 * RATE);
+    let reduction = reduction(&near, &out.suppressed, 4 * RATE);
     assert!(reduction > 25.0, "{reduction} dB");
     assert_eq!(learned, 0, "blind for {learned} lumps");
 }
@@ -325,22 +332,47 @@ fn a_hole_in_the_reference_is_nobodys_voice() {
     let near = room(&far, 1_600, 0.12);
     let (mut tap, far_end) = Tap::new(EAR_RATE);
     let mut canceller = Canceller::new(cancelling(false), Some(far_end));
-    let (mut out, mut pushed) = (Vec::new(), 0);
+    let (mut out, mut pushed) = (Cleaned::default(), 0);
     for (n, piece) in near.chunks(320).enumerate() {
         let stalled = (400..410).contains(&n);
         if !stalled {
             far[pushed..(n + 1) * 320].iter().for_each(|s| tap.push(*s));
             pushed = (n + 1) * 320;
         }
-        let before = out.len();
+        let before = out.suppressed.len();
         canceller.process(piece, &mut out);
         // Its echo comes 100 ms later, and it is waited for so long.
         if (407..430).contains(&n) {
-            let loudest = out[before..].chunks(160).map(level).fold(0.0, f32::max);
+            let loudest = out.suppressed[before..]
+                .chunks(160)
+                .map(level)
+                .fold(0.0, f32::max);
             let closed = !canceller.gate(loudest) || loudest < 0.002;
             assert!(closed, "speech at {} ms: {loudest}", n * 20);
         }
     }
-    let after = reduction(&near, &out, 10 * RATE);
+    let after = reduction(&near, &out.suppressed, 10 * RATE);
     assert!(after > 25.0, "{after} dB");
+}
+
+/// Whisper gets people as they spoke, from the first sound on, whatever the suppressor makes of them.
+#[test]
+fn who_speaks_over_the_loudspeaker_stays_whole_in_the_linear_stream() {
+    let far = speech_like(8.0, 41);
+    let voice = [vec![0.0; 5 * RATE], speech_like(2.0, 42), vec![0.0; RATE]].concat();
+    let echo = room(&far, 1_600, 0.12);
+    let near: Vec<f32> = echo.iter().zip(&voice).map(|(a, b)| a + 0.5 * b).collect();
+    let (mut tap, far_end) = Tap::new(EAR_RATE);
+    let mut canceller = Canceller::new(cancelling(true), Some(far_end));
+    let out = run(&mut canceller, &mut tap, &far, &near);
+    let wrong = |stream: &[f32]| {
+        let spoken = 5 * RATE..7 * RATE;
+        let difference: Vec<f32> = spoken.map(|n| stream[n] - 0.5 * voice[n]).collect();
+        power_db(&difference) - power_db(&voice[5 * RATE..7 * RATE]) + 6.0
+    };
+    let (suppressed, linear) = (wrong(&out.suppressed), wrong(&out.linear));
+    assert!(
+        linear < -8.0 && linear < suppressed - 3.0,
+        "{suppressed} and {linear} dB"
+    );
 }
