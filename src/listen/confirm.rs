@@ -1,5 +1,6 @@
 //! A name that is expected is heard too easily: whisper, told to expect "Samantha", writes it for "Savannah" as well.
-//! So a call is believed only when something like the name is heard there without expecting it. On the thread
+//! So a call is looked at again by a whisper that is offered names that sound like it as well, and so has to choose. When
+//! it writes none of them, the call is believed if something like the name is heard without expecting it. On the thread
 //! `transcribe`.
 //!
 //! The second look costs only calls, not other talk, and looks only at the end of the utterance where the name is.
@@ -19,6 +20,8 @@ pub struct Confirming<T> {
     /// What the inner one expects, and the name that it is.
     expected: String,
     name: Option<Name>,
+    /// What it expects when it is to choose.
+    choice: String,
 }
 
 impl<T: Transcriber> Confirming<T> {
@@ -28,19 +31,27 @@ impl<T: Transcriber> Confirming<T> {
             inner,
             expected: String::new(),
             name: None,
+            choice: String::new(),
         }
     }
 
-    /// As the inner one does when it expects nothing.
-    fn unprimed(
+    /// As the inner one does when it expects other words.
+    fn expecting(
         &mut self,
+        words: &str,
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        self.inner.expect("");
+        self.inner.expect(words);
         let result = self.inner.transcribe(samples, abort);
         self.inner.expect(&self.expected);
         result
+    }
+
+    /// Whether this does not speak against the name.
+    fn believes(&self, transcript: &Transcript) -> bool {
+        let resembles = |name: &Name| name.resembles(&transcript.text);
+        transcript.refused == Some(Refused::Unsure) || self.name.as_ref().is_some_and(resembles)
     }
 }
 
@@ -59,21 +70,31 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
             Side::End => &samples[samples.len().saturating_sub(LOOK)..],
             Side::Within => samples,
         };
-        let plain = self.unprimed(part, abort)?;
-        let unsure = plain.refused == Some(Refused::Unsure);
-        let confirmed = |name: &Name| name.resembles(&plain.text);
-        if unsure || self.name.as_ref().is_some_and(confirmed) {
+        let choice = self.choice.clone();
+        let chosen = self.expecting(&choice, part, abort)?;
+        if self.believes(&chosen) {
             return Ok(primed);
         }
-        match part.len() == samples.len() {
-            true => Ok(plain),
-            false => self.unprimed(samples, abort),
+        // What was said, without anything that was only expected.
+        let plain = self.expecting("", samples, abort)?;
+        let rival = self
+            .name
+            .as_ref()
+            .is_some_and(|n| n.has_rival(&chosen.text));
+        match !rival && self.believes(&plain) {
+            true => Ok(primed),
+            false => Ok(plain),
         }
     }
 
     fn expect(&mut self, words: &str) {
         words.clone_into(&mut self.expected);
         self.name = Name::new(words).ok();
+        self.choice = self
+            .name
+            .as_ref()
+            .map(Name::prompt_to_choose)
+            .unwrap_or_default();
         self.inner.expect(words);
     }
 }
@@ -85,10 +106,10 @@ mod tests {
 
     /// Writes one text when it expects something and another when it does not; remembers how much it was given.
     struct Scripted {
-        primed: &'static str,
-        plain: &'static str,
-        expects: bool,
-        looks: Vec<(bool, usize)>,
+        /// What is written when the name, the choice and nothing is expected.
+        writes: [&'static str; 3],
+        expects: usize,
+        looks: Vec<(usize, usize)>,
     }
 
     impl Transcriber for Scripted {
@@ -98,13 +119,8 @@ mod tests {
             _: &AtomicBool,
         ) -> Result<Transcript, TranscribeError> {
             self.looks.push((self.expects, samples.len()));
-            let text = if self.expects {
-                self.primed
-            } else {
-                self.plain
-            };
             Ok(Transcript {
-                text: text.into(),
+                text: self.writes[self.expects].into(),
                 language: "en".into(),
                 mean_logprob: -0.1,
                 refused: None,
@@ -112,16 +128,19 @@ mod tests {
         }
 
         fn expect(&mut self, words: &str) {
-            self.expects = !words.is_empty();
+            self.expects = match words {
+                "Samantha." => 0,
+                "" => 2,
+                _ => 1,
+            };
         }
     }
 
-    /// What is written for 10 s, and the looks it took.
-    fn written(primed: &'static str, plain: &'static str) -> (String, Vec<(bool, usize)>) {
+    /// What is written for 10 s, and the looks it took: what was expected, and how many samples.
+    fn written(writes: [&'static str; 3]) -> (String, Vec<(usize, usize)>) {
         let inner = Scripted {
-            primed,
-            plain,
-            expects: false,
+            writes,
+            expects: 2,
             looks: Vec::new(),
         };
         let mut both = Confirming::new(inner);
@@ -131,30 +150,39 @@ mod tests {
             .transcribe(&samples, &AtomicBool::new(false))
             .unwrap()
             .text;
-        assert!(both.inner.expects, "it must expect the name again");
+        assert_eq!(both.inner.expects, 0, "it must expect the name again");
         (text, both.inner.looks)
     }
 
     #[test]
     fn talk_is_looked_at_once() {
-        let (text, looks) = written("What time is it?", "never");
+        let (text, looks) = written(["What time is it?", "never", "never"]);
         assert_eq!((text.as_str(), looks.len()), ("What time is it?", 1));
     }
 
     #[test]
+    fn a_call_that_is_chosen_is_believed() {
+        let call = "Samantha, what time is it?";
+        let (text, looks) = written([call, "Samanta, what time?", "never"]);
+        assert_eq!(text, call);
+        assert_eq!(looks, [(0, 160_000), (1, LOOK)]);
+    }
+
+    #[test]
     fn a_call_that_is_heard_without_expecting_it_is_believed() {
-        let (text, looks) = written("Samantha, what time is it?", "Summon the what time?");
-        assert_eq!(text, "Samantha, what time is it?");
-        assert_eq!(looks, [(true, 160_000), (false, LOOK)]);
+        let call = "Samantha, what time is it?";
+        let (text, looks) = written([call, "What time is it?", "Summon the what time?"]);
+        assert_eq!(text, call);
+        assert_eq!(looks, [(0, 160_000), (1, LOOK), (2, 160_000)]);
     }
 
     #[test]
     fn another_name_is_written_as_it_is() {
-        let (text, looks) = written(
-            "Samantha, then we go down to the river.",
-            "Savannah, then we go down to the river.",
-        );
-        assert_eq!(text, "Savannah, then we go down to the river.");
-        assert_eq!(looks, [(true, 160_000), (false, LOOK), (false, 160_000)]);
+        let river = "Savannah, then we go down to the river.";
+        let call = "Samantha, then we go down to the river.";
+        assert_eq!(written([call, river, river]).0, river);
+        // It was chosen: what is written without a choice does not matter.
+        let vague = "Samanta, then we go down to the river.";
+        assert_eq!(written([call, river, vague]).0, vague);
     }
 }

@@ -7,6 +7,7 @@
 mod hangul;
 mod phrase;
 mod place;
+mod rivals;
 mod sound;
 mod words;
 
@@ -155,6 +156,26 @@ impl Name {
     /// Whisper's initial prompt that makes it expect the name: without it whisper writes a commoner word.
     pub fn prompt(&self) -> String {
         format!("{}.", self.written)
+    }
+
+    /// An initial prompt that has whisper choose between this name and those that sound like it; empty when there are
+    /// none.
+    pub fn prompt_to_choose(&self) -> String {
+        let mut names = rivals::rivals(&self.written, &self.letters, &self.sounds);
+        let Some(last) = names.pop() else {
+            return String::new();
+        };
+        // Whisper takes what is last for said already, and leaves it out.
+        names.extend([self.written.clone(), last]);
+        format!("{}.", names.join(", "))
+    }
+
+    /// Whether `transcript` has the name of somebody else in it, as far as such names are known.
+    pub fn has_rival(&self, transcript: &str) -> bool {
+        let words = phrase::sentences(transcript).into_iter().flatten();
+        words
+            .map(|word| word.text.to_lowercase())
+            .any(|word| words::NAMES.has(&word) && !self.letters.contains(&word))
     }
 
     /// Whether and how `transcript` calls this name.

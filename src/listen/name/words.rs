@@ -4,6 +4,11 @@
 pub(super) struct Words(&'static str);
 
 impl Words {
+    /// Each of them.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.0.split_ascii_whitespace()
+    }
+
     /// Whether `word` (in lower case) is one of them.
     pub fn has(&self, word: &str) -> bool {
         self.0.split_ascii_whitespace().any(|known| known == word)
