@@ -288,7 +288,7 @@ pub async fn run(
         name_file: parts.name_file,
         instructions: config.reply.system_prompt.clone(),
         attention: Attention::new(&config.attention),
-        policy: barge_in::policy(&config.barge_in, cancels),
+        policy: barge_in::policy(&config.barge_in, cancels, config.attention.mode),
         duck_db: config.barge_in.duck_db,
         volume_percent: config.audio.volume_percent,
         rate_percent: config.speak.rate_percent,

@@ -68,6 +68,7 @@ impl Transcriber for ByLoudness {
             language: "en".into(),
             mean_logprob: -0.1,
             refused: None,
+            doubted: String::new(),
         })
     }
 }
@@ -658,6 +659,67 @@ async fn what_is_forgotten_is_not_in_the_next_prompt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn everything_that_is_forgotten_is_gone() {
+    let mut room = enter(
+        &[
+            "Samantha, I like whales.",
+            "I like cats, too.",
+            "Forget everything.",
+            "What do I like?",
+        ],
+        vec![
+            Writes::Text(&["Nice."]),
+            Writes::Text(&["Very nice."]),
+            Writes::Text(&["I don't know."]),
+        ],
+    );
+    for number in 0..4 {
+        room.answered(number).await;
+    }
+    let last = room.asked()[2].clone();
+    let gone = |word| last.iter().all(|m| !m.text.contains(word));
+    assert!(gone("whales") && gone("cats"), "{last:?}");
+    room.leave().await;
+}
+
+/// What was said to somebody else in the same breath is shown to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_for_hearken_is_told() {
+    let mut room = enter(
+        &["My PIN is 4711. Samantha, who are you?"],
+        vec![Writes::Text(&["I'm Samantha."])],
+    );
+    let report = room.answered(0).await;
+    assert_eq!(report.transcript, "Samantha, who are you?");
+    room.leave().await;
+}
+
+/// An echo of the reply's last words that is heard as speech is no question.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_own_last_words_are_not_answered() {
+    let mut room = enter(
+        &[
+            "Samantha, what is a whale?",
+            "Live in the deep sea.",
+            "And what is a cat?",
+        ],
+        vec![
+            Writes::Text(&["They live in the deep sea."]),
+            Writes::Text(&["A smaller one."]),
+        ],
+    );
+    room.loudspeaker.let_play(60.0);
+    room.say(0);
+    room.finished().await;
+    room.say(1);
+    room.until("its own words", |e| *e == Event::Overheard)
+        .await;
+    assert_eq!(room.answered(2).await.reply, "A smaller one.");
+    assert_eq!(room.asked().len(), 2);
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_name_is_taken_kept_and_told_to_the_model() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("name.toml");
@@ -705,6 +767,48 @@ async fn asleep_it_hears_its_name_alone() {
     room.until("waking", |e| *e == Event::Awake).await;
     room.until("listening", |e| *e == Event::Listening).await;
     assert_eq!(room.answered(1).await.reply, "A mammal.");
+    room.leave().await;
+}
+
+/// It says "Good night." and sleeps already: who speaks meanwhile is not heard.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_while_it_falls_asleep_does_not_wake_it() {
+    let mut room = enter(
+        &["Samantha, go to sleep.", "What is a whale?", "Samantha."],
+        vec![],
+    );
+    room.say(0);
+    room.loudspeaker.let_play(0.1);
+    room.until("good night", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    room.say(1);
+    room.until("speech", |e| *e == Event::SpeechStarted).await;
+    room.loudspeaker.let_play(60.0);
+    room.overheard().await;
+    assert!(room.asked().is_empty());
+    room.say(2);
+    room.until("waking", |e| *e == Event::Awake).await;
+    room.leave().await;
+}
+
+/// Who must push pushes for everything: a reply opens no window.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_push_to_talk_nobody_is_heard_without_a_push() {
+    let mut config = config();
+    config.attention.mode = Mode::PushToTalk;
+    let mut room = enter_with(
+        &["What is a whale?", "And what is a cat?"],
+        vec![Writes::Text(&["A mammal."])],
+        config,
+        None,
+    );
+    room.loudspeaker.let_play(60.0);
+    room.push.notify_one();
+    room.until("the call", |e| *e == Event::Called).await;
+    assert_eq!(room.answered(0).await.reply, "A mammal.");
+    room.say(1);
+    room.overheard().await;
+    assert_eq!(room.asked().len(), 1);
     room.leave().await;
 }
 

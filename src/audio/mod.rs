@@ -59,7 +59,7 @@ pub trait Speaker: Send {
     /// callback after this returns.
     fn flush(&mut self);
 
-    /// How loud everything is played from now on: a factor, 1.0 leaves samples as they are. Takes effect within one
+    /// How loud everything is played from now on: a factor, 1.0 leaves samples below 0.9 of full scale as they are and bends louder ones. Takes effect within one
     /// callback, also on what is written already, with a ramp and without going beyond full scale
     /// ([`loudness::Loudness`]).
     fn set_gain(&mut self, gain: f32);

@@ -42,8 +42,10 @@ pub enum Command {
     Sleep,
     /// Listen again.
     Wake,
-    /// Forget the conversation.
+    /// Forget the last question and its answer.
     Forget,
+    /// Forget the conversation.
+    ForgetAll,
     /// Tell the time.
     Time,
     /// Tell the date.
@@ -53,7 +55,7 @@ pub enum Command {
 }
 
 /// Every command without a name, by the key of its phrases.
-const PLAIN: [Command; 14] = [
+const PLAIN: [Command; 15] = [
     Command::Stop,
     Command::NeverMind,
     Command::Pause,
@@ -66,6 +68,7 @@ const PLAIN: [Command; 14] = [
     Command::Sleep,
     Command::Wake,
     Command::Forget,
+    Command::ForgetAll,
     Command::Time,
     Command::Date,
 ];
@@ -86,6 +89,7 @@ impl Command {
             Self::Sleep => "sleep",
             Self::Wake => "wake",
             Self::Forget => "forget",
+            Self::ForgetAll => "forget-all",
             Self::Time => "time",
             Self::Date => "date",
             Self::Name(_) => "name",
@@ -125,6 +129,14 @@ fn recognise_in(text: &str, language: &Language) -> Option<Command> {
         return Some(Command::Stop);
     }
     name::given(&text, language).map(Command::Name)
+}
+
+/// Whether all of `text` calls off a question that was asked just before it.
+pub fn calls_off(text: &str, language: &str) -> bool {
+    table::of(language).iter().any(|language| {
+        let text = Text::new(text, language.letters);
+        text.len() > 0 && !text.is_too_long() && language.calls_off(&text)
+    })
 }
 
 /// Commands that a reply takes note of without stopping for good.

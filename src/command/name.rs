@@ -21,6 +21,8 @@ pub(super) fn given(text: &Text, language: &Language) -> Option<String> {
     let is_name = |name: &std::ops::Range<usize>| is_name(text, name, language);
     let name = all("name")
         // "Your name is Anna?" wants an answer.
+        // "I'll call you, Tom." is said to Tom.
+        .filter(|name| !text.between(name.start).contains([',', '，']))
         .filter(|name| !text.between(text.len()).contains(['?', '？']) || is_aside(text, name))
         .find(is_name)
         .or_else(|| all("may-name").find(is_name))?;

@@ -11,7 +11,7 @@ use super::phrase::{Phrase, Text};
 const BUILT_IN: &str = include_str!("../../assets/commands.toml");
 
 /// The keys of the commands that a language must have phrases for.
-pub(super) const COMMANDS: [&str; 16] = [
+pub(super) const COMMANDS: [&str; 17] = [
     "stop",
     "never-mind",
     "pause",
@@ -24,6 +24,7 @@ pub(super) const COMMANDS: [&str; 16] = [
     "sleep",
     "wake",
     "forget",
+    "forget-all",
     "time",
     "date",
     "name",
@@ -44,6 +45,8 @@ pub(super) struct Language {
     pub refused: HashSet<String>,
     /// Words that ask for silence at once.
     pub stop: Vec<Phrase>,
+    /// What calls off a question that has just been asked.
+    call_off: Vec<Phrase>,
     /// Words that a listener says without wanting to speak.
     pub backchannel: Vec<Phrase>,
     /// Templates of what is answered, by key.
@@ -100,9 +103,10 @@ struct Names {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Interjections {
     stop: Vec<String>,
+    call_off: Vec<String>,
     backchannel: Vec<String>,
 }
 
@@ -154,6 +158,7 @@ impl Language {
             commands,
             refused: section.names.refused,
             stop: read(&section.interjections.stop)?,
+            call_off: read(&section.interjections.call_off)?,
             backchannel: read(&section.interjections.backchannel)?,
             answers: section.answers,
             clock: section.clock,
@@ -204,7 +209,19 @@ impl Language {
         })
     }
 
-    /// The places behind any number of stop words, backchannels and politeness from the beginning of `text` on.
+    /// Whether all of `text` calls off what was asked, politeness around it set aside.
+    pub fn calls_off(&self, text: &Text) -> bool {
+        let mut places = closure(&self.before, text, vec![Place { at: 0, name: None }]);
+        places = self
+            .call_off
+            .iter()
+            .flat_map(|phrase| phrase.ends(text, &places))
+            .collect();
+        let ends = closure(&self.after, text, places);
+        ends.iter().any(|place| place.at == text.len())
+    }
+
+    /// The places behind any number of backchannels from the beginning of `text` on.
     pub fn asides(&self, text: &Text) -> Vec<Place> {
         let start = vec![Place { at: 0, name: None }];
         closure(&self.backchannel, text, start)
@@ -267,7 +284,7 @@ fn merge(places: &mut Vec<Place>, more: Vec<Place>) {
 mod tests {
     use super::*;
 
-    const ANSWERS: [&str; 17] = [
+    const ANSWERS: [&str; 18] = [
         "name-refused",
         "repeat",
         "never-mind",
@@ -278,6 +295,7 @@ mod tests {
         "sleep",
         "wake",
         "forget",
+        "forget-all",
         "time",
         "full-hour",
         "half-hour",

@@ -71,10 +71,13 @@ const ENGLISH: &[(Command, &[&str])] = &[
         "Could you repeat that, please?", "I didn't catch that.", "Once more.", "Can you say that again?", "Come again?",
     ]),
     (Command::Sleep, &["Go to sleep.", "Okay, go to sleep now.", "Stop listening.", "You can go to sleep now.", "Sleep mode.", "Go back to sleep."]),
-    (Command::Wake, &["Wake up.", "Wake up!", "Hey, wake up.", "Wake up, please.", "Start listening.", "Are you awake?"]),
+    (Command::Wake, &["Wake up.", "Wake up!", "Hey, wake up.", "Wake up, please.", "Start listening."]),
     (Command::Forget, &[
-        "Forget that.", "Forget what I said.", "Forget what I just said.", "Please forget everything.", "Clear the conversation.", "Forget everything I said.",
-        "Let's start a new conversation.", "Forget this conversation.",
+        "Forget that.", "Forget what I said.", "Forget what I just said.", "Please forget about that.",
+    ]),
+    (Command::ForgetAll, &[
+        "Please forget everything.", "Clear the conversation.", "Forget everything I said.", "Let's start a new conversation.",
+        "Forget this conversation.", "Forget it all.", "Clear your memory.",
     ]),
     (Command::Time, &[
         "What time is it?", "What's the time?", "what’s the time", "What is the time?", "What time is it now?", "So what time is it?", "Can you tell me the time?",
@@ -99,7 +102,8 @@ const KOREAN: &[(Command, &[&str])] = &[
     (Command::Repeat, &["다시 말해 줘.", "다시 한번 말해 줘.", "다시 말해주세요.", "뭐라고?", "뭐라고 했어?", "방금 뭐라고 했어?", "한 번 더 말해 줘.", "못 들었어."]),
     (Command::Sleep, &["자러 가.", "이제 자도 돼.", "수면 모드", "그만 들어."]),
     (Command::Wake, &["일어나.", "일어나!", "일어나 봐", "깨어나."]),
-    (Command::Forget, &["잊어버려.", "그거 잊어버려.", "방금 한 말 잊어버려".trim_ascii(), "내가 한 말 잊어 줘.", "다 잊어버려.", "대화 내용 지워 줘"]),
+    (Command::Forget, &["잊어버려.", "그거 잊어버려.", "방금 한 말 잊어버려".trim_ascii(), "내가 한 말 잊어 줘."]),
+    (Command::ForgetAll, &["다 잊어버려.", "대화 내용 지워 줘", "새로운 대화를 시작해 줘."]),
     (Command::Time, &["지금 몇 시야?", "몇 시야?", "지금 몇시야?", "지금 몇 시예요?", "몇 시인지 알려 줘.", "지금 시간 알려 줘", "지금 몇 시지?"]),
     (Command::Date, &["오늘 며칠이야?", "오늘이 며칠이야?", "오늘 몇 월 며칠이야?", "오늘 날짜가 뭐야?", "오늘 무슨 요일이야?", "오늘 몇일이야?", "오늘 날짜 알려 줘."]),
 ];
@@ -132,7 +136,7 @@ const FOR_THE_MODEL: &[&str] = &[
     "stop me if I'm wrong, but is it late?", "Stop me if I'm wrong but", "What time is it in Tokyo?", "Pause for effect is a good technique.", "Go on, tell me about cats.",
     "Your name is nice.", "Your name is what?", "What is the date of Easter?", "I'll call you later.", "Call you back.", "I'll call you back.", "How do I say louder in Spanish?",
     "Wake up is a song.", "What time is the meeting?", "What time is it when the sun sets?", "Stop the timer.", "Stop the music in the kitchen.", "Where is the bus stop?", "Is it time to stop?",
-    "What's the date of the battle of Hastings?", "What day is Christmas?", "What day is it tomorrow?", "What was the date yesterday?", "Forget that and tell me about dogs.",
+    "Get up.", "Listen to me.", "Are you awake?", "I'll call you, Tom.", "What's the date of the battle of Hastings?", "What day is Christmas?", "What day is it tomorrow?", "What was the date yesterday?", "Forget that and tell me about dogs.",
     "Forget that I told you about Anna.", "Don't forget that.", "Never mind the weather, what about Paris?", "Tell me when to stop.", "How do I turn it down politely?", "Turn it up at the oven.",
     "Continue the story about the dragon.", "Continue with the second point.", "Repeat after me.", "Repeat the word banana ten times.", "Say that again in French.", "Say it in German.",
     "What did you say about Paris?", "What did you say your name was?", "What is your name?", "Who are you?", "Wait for me at the station.", "Hold on to your hat is an idiom.", "Wake me up at seven.",

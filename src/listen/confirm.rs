@@ -14,6 +14,10 @@ use crate::audio::EAR_RATE;
 /// So much of the utterance is looked at again: with its margins just what whisper's shortest context holds.
 const LOOK: usize = EAR_RATE as usize * 35 / 10;
 
+/// A call in words that are less sure than whisper's floor, but not less than this mean log-probability, is believed when
+/// the name is chosen as well: then it is the name alone that was heard.
+const DOUBT: f32 = -1.35;
+
 /// A transcriber that looks twice at a call of the name that it expects.
 pub struct Confirming<T> {
     inner: T,
@@ -48,10 +52,42 @@ impl<T: Transcriber> Confirming<T> {
         result
     }
 
+    /// What was said is not understood, but perhaps the name in it is.
+    fn doubted(
+        &mut self,
+        primed: Transcript,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.doubted)) else {
+            return Ok(primed);
+        };
+        let choice = self.choice.clone();
+        let chosen = self.expecting(&choice, part(samples, side), abort)?;
+        let words = format!("{} {}", chosen.text, chosen.doubted);
+        match &self.name {
+            Some(name) if name.resembles(&words) && !name.has_rival(&words) => Ok(Transcript {
+                text: name.prompt(),
+                refused: None,
+                ..primed
+            }),
+            _ => Ok(primed),
+        }
+    }
+
     /// Whether this does not speak against the name.
     fn believes(&self, transcript: &Transcript) -> bool {
         let resembles = |name: &Name| name.resembles(&transcript.text);
         transcript.refused == Some(Refused::Unsure) || self.name.as_ref().is_some_and(resembles)
+    }
+}
+
+/// The part of an utterance that the name is in.
+fn part(samples: &[f32], side: Side) -> &[f32] {
+    match side {
+        Side::Start => &samples[..samples.len().min(LOOK)],
+        Side::End => &samples[samples.len().saturating_sub(LOOK)..],
+        Side::Within => samples,
     }
 }
 
@@ -62,16 +98,14 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
         let primed = self.inner.transcribe(samples, abort)?;
+        if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
+            return self.doubted(primed, samples, abort);
+        }
         let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
             return Ok(primed);
         };
-        let part = match side {
-            Side::Start => &samples[..samples.len().min(LOOK)],
-            Side::End => &samples[samples.len().saturating_sub(LOOK)..],
-            Side::Within => samples,
-        };
         let choice = self.choice.clone();
-        let chosen = self.expecting(&choice, part, abort)?;
+        let chosen = self.expecting(&choice, part(samples, side), abort)?;
         if self.believes(&chosen) {
             return Ok(primed);
         }
@@ -119,11 +153,16 @@ mod tests {
             _: &AtomicBool,
         ) -> Result<Transcript, TranscribeError> {
             self.looks.push((self.expects, samples.len()));
+            let written = self.writes[self.expects];
+            // In brackets: unsure.
+            let doubted = written.trim_matches(|c| "()".contains(c));
+            let sure = doubted == written;
             Ok(Transcript {
-                text: self.writes[self.expects].into(),
+                text: if sure { written.into() } else { String::new() },
                 language: "en".into(),
-                mean_logprob: -0.1,
-                refused: None,
+                mean_logprob: if sure { -0.1 } else { -1.2 },
+                refused: (!sure).then_some(Refused::Unsure),
+                doubted: if sure { String::new() } else { doubted.into() },
             })
         }
 
@@ -174,6 +213,22 @@ mod tests {
         let (text, looks) = written([call, "What time is it?", "Summon the what time?"]);
         assert_eq!(text, call);
         assert_eq!(looks, [(0, 160_000), (1, LOOK), (2, 160_000)]);
+    }
+
+    #[test]
+    fn of_words_that_are_not_understood_the_name_is_heard_if_it_is_chosen() {
+        let vague = "(Samantha, gun you care me)";
+        assert_eq!(
+            written([vague, "Samanta, can you?", "never"]).0,
+            "Samantha."
+        );
+        assert_eq!(
+            written([vague, "(Samanta can you)", "never"]).0,
+            "Samantha."
+        );
+        assert_eq!(written([vague, "Savannah, can you?", "never"]).0, "");
+        assert_eq!(written([vague, "Gun you care.", "never"]).0, "");
+        assert_eq!(written(["(Gun you care me)", "Samanta", "never"]).0, "");
     }
 
     #[test]

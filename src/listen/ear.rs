@@ -3,9 +3,9 @@
 //! The microphone is always open and always read, also while hearken speaks: a microphone that opens late loses the
 //! first word, and so does a detector that warms up late. What hearken itself says is taken out first (`echo.rs`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -64,8 +64,6 @@ struct Shared {
     stop: AtomicBool,
     /// Bits of an `f32`.
     level: AtomicU32,
-    /// Another loudspeaker (or none) whose sound is to be taken out, until the thread has seen it.
-    far_end: Mutex<Option<Option<FarEnd>>>,
 }
 
 impl Ear {
@@ -122,12 +120,6 @@ impl EarHandle {
     /// [`Heard::Partial`]s.
     pub fn eager(&self, eager: bool) {
         self.shared.eager.store(eager, Ordering::Release);
-    }
-
-    /// Another loudspeaker plays from now on, or none.
-    pub fn set_far_end(&self, far_end: Option<FarEnd>) {
-        let waiting = &self.shared.far_end;
-        *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(far_end);
     }
 
     /// How things stand with the echo.
@@ -192,9 +184,6 @@ impl Listening {
             }
             self.segmenter
                 .set_eager(self.shared.eager.load(Ordering::Acquire));
-            if let Some(far_end) = self.other_far_end() {
-                self.canceller.set_far_end(far_end);
-            }
             let ended = matches!(read, Err(MicrophoneError::Ended));
             // Piece by piece, so that the gate in front of the detector is that of the piece.
             let mut result = Ok(());
@@ -249,14 +238,6 @@ impl Listening {
                 return;
             }
         }
-    }
-
-    fn other_far_end(&self) -> Option<Option<FarEnd>> {
-        let waiting = &self.shared.far_end;
-        waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
     }
 
     fn stopped(&self) -> bool {

@@ -208,6 +208,26 @@ impl Name {
         Called::No
     }
 
+    /// What of `transcript` is said to hearken: from the sentence that calls it on. All of it when none does.
+    pub fn addressed<'t>(&self, transcript: &'t str) -> &'t str {
+        let sentences = phrase::sentences(transcript);
+        let calls = |sentence: &Vec<Word<'_>>| {
+            self.occurrences(sentence)
+                .into_iter()
+                .any(|found| place::called(sentence, found).is_some())
+        };
+        let Some(calling) = sentences.iter().position(calls) else {
+            return transcript;
+        };
+        // The name alone at the end is for the sentence before it.
+        let at_end =
+            calling + 1 == sentences.len() && matches!(self.called(transcript), Called::With(_));
+        let alone = self.called(&words_of(transcript, &sentences[calling])) == Called::Alone;
+        let first = calling - usize::from(calling > 0 && at_end && alone);
+        let begin = sentences[first].first().map_or(0, |word| word.bytes.start);
+        transcript.get(begin..).unwrap_or(transcript)
+    }
+
     /// Where `transcript` calls this name; `None` when it does not.
     pub fn side(&self, transcript: &str) -> Option<Side> {
         let sentences = phrase::sentences(transcript);
@@ -373,6 +393,13 @@ fn said(
         }
     };
     tidy(&text).map(Called::With)
+}
+
+/// The words of one sentence as they stand in the transcript.
+fn words_of(transcript: &str, sentence: &[Word<'_>]) -> String {
+    let from = sentence.first().map_or(0, |word| word.bytes.start);
+    let to = sentence.last().map_or(0, |word| word.bytes.end);
+    transcript.get(from..to).unwrap_or_default().to_owned()
 }
 
 /// The text of one sentence.

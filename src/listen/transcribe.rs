@@ -32,6 +32,8 @@ pub struct Transcript {
     pub mean_logprob: f32,
     /// Why `text` is empty although whisper wrote something.
     pub refused: Option<Refused>,
+    /// The words that were refused as unsure; only for whoever looks for one word in them.
+    pub doubted: String,
 }
 
 /// Why what whisper wrote is not taken for words.

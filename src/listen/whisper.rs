@@ -277,6 +277,7 @@ impl Transcriber for Whisper {
                 language: self.choice.first().to_owned(),
                 mean_logprob: 0.0,
                 refused: None,
+                doubted: String::new(),
             });
         }
         let mut padded = vec![0.0; LEAD];
@@ -311,11 +312,16 @@ impl Transcriber for Whisper {
             Ok(text) => (text, None),
             Err(why) => (String::new(), Some(why)),
         };
+        let doubted = match refused {
+            Some(Refused::Unsure) => guard::without_notes(&written.text),
+            _ => String::new(),
+        };
         Ok(Transcript {
             text,
             language: language.to_owned(),
             mean_logprob: written.evidence.mean_logprob,
             refused,
+            doubted,
         })
     }
 }

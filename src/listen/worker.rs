@@ -172,6 +172,7 @@ mod tests {
                 language: "en".into(),
                 mean_logprob: 0.0,
                 refused: None,
+                doubted: String::new(),
             })
         }
     }

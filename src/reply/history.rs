@@ -126,10 +126,17 @@ impl History {
         self.trim();
     }
 
-    /// Forgets the last turn; whether there was one.
+    /// Forgets the last turn, or the question that was not answered; whether there was one.
     pub fn forget_last(&mut self) -> bool {
-        let unanswered = self.unanswered.take().is_some();
-        self.turns.pop().is_some() || unanswered
+        self.unanswered.take().is_some() || self.turns.pop().is_some()
+    }
+
+    /// What was asked last is not wanted any more: it does not go in front of the next question, which interrupts nothing.
+    pub fn call_off(&mut self) {
+        self.unanswered = None;
+        if let Some(last) = self.turns.last_mut() {
+            last.interrupted = false;
+        }
     }
 
     /// Other instructions from now on.

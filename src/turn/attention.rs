@@ -12,6 +12,9 @@ use crate::listen::name::{Called, Name};
 /// room, a television. Somebody who turns away or takes two steps back loses less.
 const FAINTER_DB: f32 = 15.0;
 
+/// So few words with the wake word among them are nothing but the wake word: "Hey Jarvis."
+const WAKE_WORDS: usize = 2;
+
 /// Whom hearken listens to now.
 #[derive(Debug, Clone)]
 pub struct Attention {
@@ -84,7 +87,12 @@ impl Attention {
 
     /// A reply has been played: its listener may go on. How long, when that opens a window.
     pub fn follow_up(&mut self, now: Instant) -> Option<Duration> {
-        self.open(now, self.follow_up)
+        // Who must push pushes for everything.
+        let length = match self.mode {
+            Mode::PushToTalk => Duration::ZERO,
+            Mode::Name | Mode::Always => self.follow_up,
+        };
+        self.open(now, length)
     }
 
     /// Somebody said the name alone, or pushed. How long hearken waits for what is wanted.
@@ -95,10 +103,15 @@ impl Attention {
 
     fn open(&mut self, now: Instant, length: Duration) -> Option<Duration> {
         let needed = self.mode != Mode::Always && !self.asleep && !length.is_zero();
-        if needed {
-            self.window = Some(now + length);
+        if !needed {
+            return None;
         }
-        needed.then_some(length)
+        // A longer one stays open.
+        let until = self
+            .window
+            .map_or(now + length, |until| until.max(now + length));
+        self.window = Some(until);
+        Some(until - now)
     }
 
     /// Closes the window; whether there was one.
@@ -123,7 +136,8 @@ impl Attention {
 
     /// For whom `said` is.
     pub fn regard(&self, said: &Said<'_>, name: &Name) -> Regard {
-        let open = said.in_window || (self.mode == Mode::Always && !self.asleep);
+        let in_window = said.in_window && !self.asleep;
+        let open = in_window || (self.mode == Mode::Always && !self.asleep);
         // Who must push is not heard by name.
         if self.mode == Mode::PushToTalk && !open {
             return Regard::Other { leave: false };
@@ -134,15 +148,21 @@ impl Attention {
             Called::No => {}
         }
         if said.woken == Some(true) {
-            return Regard::Wanted(said.text.to_owned());
+            // The wake word need not be the name: nothing else is said beside it.
+            let alone = said.text.split_whitespace().count() <= WAKE_WORDS;
+            let command = command::recognise(said.text, said.language).is_some();
+            return match alone && !command {
+                true => Regard::Called,
+                false => Regard::Wanted(said.text.to_owned()),
+            };
         }
         if !open {
             return Regard::Other { leave: false };
         }
-        if said.in_window && said.fainter_db > FAINTER_DB {
+        if in_window && said.fainter_db > FAINTER_DB {
             return Regard::Other { leave: false };
         }
-        if said.in_window && plainly_not_ours(said.text) {
+        if in_window && plainly_not_ours(said.text, said.language) {
             return Regard::Other { leave: true };
         }
         let murmur = self.mode != Mode::Always
@@ -155,15 +175,10 @@ impl Attention {
     }
 }
 
-/// Words that a sentence for hearken may begin with before a comma: not whom somebody speaks to.
-const OPENERS: [&str; 44] = [
-    "yes",
-    "yeah",
-    "yep",
+/// Words that a sentence for hearken may begin with before a comma, beside backchannels: not whom somebody speaks to.
+const OPENERS: [&str; 39] = [
     "no",
     "nope",
-    "okay",
-    "ok",
     "well",
     "so",
     "oh",
@@ -175,12 +190,6 @@ const OPENERS: [&str; 44] = [
     "thanks",
     "thank",
     "sorry",
-    "right",
-    "sure",
-    "great",
-    "good",
-    "fine",
-    "cool",
     "now",
     "then",
     "actually",
@@ -197,10 +206,16 @@ const OPENERS: [&str; 44] = [
     "stop",
     "listen",
     "look",
-    "hmm",
     "um",
-    "uh",
-    "alright",
+    "maybe",
+    "anyway",
+    "finally",
+    "honestly",
+    "alternatively",
+    "instead",
+    "otherwise",
+    "however",
+    "next",
 ];
 
 /// Whom one speaks to at home, in small letters in whatever place.
@@ -234,26 +249,29 @@ const ASKS: [&str; 36] = [
     "you", "your", "go", "give", "take", "bring", "put", "wait", "stop", "tell", "get", "i", "we",
 ];
 
-/// What somebody says who speaks to another person or about hearken.
-const ASIDES: [&str; 12] = [
+/// How a sentence begins of somebody who speaks to another person or about hearken.
+const ASIDES: [&str; 14] = [
     "not you",
-    "talking to you",
-    "speaking to you",
+    "i wasn't talking to you",
+    "i was not talking to you",
+    "i'm not talking to you",
+    "i am not talking to you",
+    "i wasn't speaking to you",
     "i'm on the phone",
     "i am on the phone",
-    "i was talking to",
-    "i'm talking to",
-    "don't listen",
+    "don't listen to",
     "it heard me",
     "it's listening",
     "너 말고",
     "너한테 한 말",
+    "너한테 말한",
 ];
 
 /// Whether a sentence is plainly for somebody else: it calls another person by name, or says so.
-fn plainly_not_ours(text: &str) -> bool {
+fn plainly_not_ours(text: &str, language: &str) -> bool {
     let small = text.to_lowercase();
-    if ASIDES.iter().any(|aside| small.contains(aside)) {
+    let mut clauses = small.split([',', '.', '!', '?', ';']).map(str::trim);
+    if clauses.any(|clause| ASIDES.iter().any(|aside| clause.starts_with(aside))) {
         return true;
     }
     let plain = |part: &str| part.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
@@ -271,6 +289,7 @@ fn plainly_not_ours(text: &str) -> bool {
         && first.chars().next().is_some_and(char::is_uppercase)
         && first.chars().count() > 1
         && !OPENERS.contains(&first.to_lowercase().as_str())
+        && interjection(&first, true, language) != Interjection::Backchannel
         && asks;
     called || person(&first) || person(&last)
 }
@@ -338,6 +357,14 @@ mod tests {
         assert_eq!(regard("Tom, can you pass me the salt?"), PLAINLY_OTHER);
         assert_eq!(regard("Dinner is ready, honey."), PLAINLY_OTHER);
         assert_eq!(regard("I wasn't talking to you."), PLAINLY_OTHER);
+        for text in [
+            "Wow, how old is it?",
+            "Perfect, what about Rome?",
+            "I like talking to you.",
+            "Why don't listeners like it?",
+        ] {
+            assert_eq!(regard(text), wanted(text));
+        }
         assert_eq!(regard("Uh-huh."), OTHER);
         let answer = Said {
             was_asked: true,

@@ -5,7 +5,7 @@
 
 use super::state::Verdict;
 use crate::command::{self, Command, Interjection, interjection, is_own, is_part, is_stop};
-use crate::config::{BargeIn, Policy};
+use crate::config::{BargeIn, Mode, Policy};
 use crate::listen::name::{Called, Name};
 
 /// Nobody murmurs for so long, in ms: longer speech is a sentence, whatever is known of its words.
@@ -21,9 +21,11 @@ pub const LEAST_MS: u32 = 256;
 /// A single word with a mean log-probability below this is what whisper makes of a murmur: "Waha" for "uh-huh".
 const DOUBTFUL: f32 = -0.6;
 
-/// The policy in force: `auto` is `speech` when the echo is cancelled, and `off` when it is not.
-pub fn policy(config: &BargeIn, echo_cancelled: bool) -> Policy {
+/// The policy in force: `auto` is `speech` when the echo is cancelled, `name` for whoever must push to be heard, and `off`
+/// when the echo is not cancelled.
+pub fn policy(config: &BargeIn, echo_cancelled: bool, mode: Mode) -> Policy {
     match config.policy {
+        Policy::Auto if echo_cancelled && mode == Mode::PushToTalk => Policy::Name,
         Policy::Auto if echo_cancelled => Policy::Speech,
         Policy::Auto => Policy::Off,
         set => set,
@@ -65,7 +67,9 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
     }
     let called = said.name.called(said.text);
     let stops = called != Called::No || is_stop(said.text, said.language);
-    if is_own(said.text, said.speaking) || (!stops && is_part(said.text, said.speaking)) {
+    // A reply that is held makes no echo.
+    let echo = is_own(said.text, said.speaking) || (!stops && is_part(said.text, said.speaking));
+    if echo && !said.held {
         // An echo that is heard as speech may go on as long as the reply: it does not stay quieter for that.
         let long = said.voiced_ms >= SENTENCE_MS;
         return if long { Verdict::CarryOn } else { undecided };
@@ -75,13 +79,15 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
         Called::Alone => return Verdict::Stop,
         Called::No => said.text,
     };
+    if said.over && said.held && last_command(wanted, said.language) == Some(Command::GoOn) {
+        return Verdict::GoOn;
+    }
     if said.policy == Policy::Name && !stops {
         return undecided;
     }
     if said.over {
         match last_command(wanted, said.language) {
             Some(Command::Pause) => return Verdict::Hold,
-            Some(Command::GoOn) if said.held => return Verdict::GoOn,
             Some(
                 Command::GoOn
                 | Command::Louder
@@ -266,6 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_that_is_held_can_be_told_to_go_on() {
+        let name = Name::new("Samantha").unwrap();
+        for policy in [Policy::Speech, Policy::Name] {
+            let said = Interruption {
+                policy,
+                text: "Go on.",
+                language: "en",
+                mean_logprob: -0.2,
+                over: true,
+                voiced_ms: 500,
+                name: &name,
+                speaking: "The king said that they should go on to the next town.",
+                held: true,
+            };
+            assert_eq!(verdict(&said), Verdict::GoOn);
+            let sounding = Interruption {
+                held: false,
+                ..said
+            };
+            assert_eq!(verdict(&sounding), Verdict::CarryOn);
+        }
+    }
+
+    #[test]
     fn with_the_policy_name_only_the_name_and_stop_words_do() {
         assert_eq!(
             judge(Policy::Name, "What about Paris?", true, 900),
@@ -279,12 +309,13 @@ mod tests {
     #[test]
     fn auto_depends_on_the_echo() {
         let auto = BargeIn::default();
-        assert_eq!(policy(&auto, true), Policy::Speech);
-        assert_eq!(policy(&auto, false), Policy::Off);
+        assert_eq!(policy(&auto, true, Mode::Name), Policy::Speech);
+        assert_eq!(policy(&auto, false, Mode::Name), Policy::Off);
+        assert_eq!(policy(&auto, true, Mode::PushToTalk), Policy::Name);
         let set = BargeIn {
             policy: Policy::Name,
             ..auto
         };
-        assert_eq!(policy(&set, false), Policy::Name);
+        assert_eq!(policy(&set, false, Mode::Name), Policy::Name);
     }
 }

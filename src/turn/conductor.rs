@@ -175,6 +175,8 @@ struct Held {
     utterances: Vec<Vec<f32>>,
     /// One of them began when no name was needed.
     in_window: bool,
+    /// One of them began while a reply sounded, or right after.
+    over_reply: bool,
     /// Whether the wake model fired in one of them; `None` without a wake model.
     woken: Option<bool>,
     /// The stopwatch of the latest.
@@ -208,7 +210,9 @@ pub async fn converse(
         turn: None,
         speech_began: Instant::now(),
         began_in_window: false,
+        began_over: false,
         last_level: None,
+        last_spoken: String::new(),
         last_reply: String::new(),
         probe: Probe::default(),
         cut: None,
@@ -232,9 +236,13 @@ struct Conductor {
     speech_began: Instant,
     /// It began when no name was needed.
     began_in_window: bool,
+    /// It began while a reply sounded, or right after.
+    began_over: bool,
     /// How loud the last utterance was that was for hearken, in dB.
     last_level: Option<f32>,
-    /// What hearken said last, for "say that again".
+    /// What hearken said last.
+    last_spoken: String,
+    /// The last of it that told something, for "say that again".
     last_reply: String,
     /// The judgement of what is said over a reply.
     probe: Probe,
@@ -255,10 +263,16 @@ impl Conductor {
     ) -> Result<(), Ending> {
         self.bus.emit(Event::Ready);
         let push = Arc::clone(&self.company.push);
+        let (mut stage, mut reached) = (self.stage(), Instant::now());
         loop {
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
             let patience = if held { HELD } else { self.manners.patience };
-            let watchdog = tokio::time::sleep(patience);
+            // Talk in the room is no progress.
+            let now = self.stage();
+            if now != stage {
+                (stage, reached) = (now, Instant::now());
+            }
+            let watchdog = tokio::time::sleep_until((reached + patience).into());
             let alive = self.state.turn();
             let window = self.window_end();
             let closing = tokio::time::sleep_until(window.unwrap_or_else(Instant::now).into());
@@ -293,6 +307,25 @@ impl Conductor {
         }
     }
 
+    /// How far the turn is: while this stays the same, it makes no progress.
+    fn stage(
+        &self,
+    ) -> (
+        Option<TurnId>,
+        std::mem::Discriminant<State>,
+        bool,
+        usize,
+        usize,
+    ) {
+        let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
+        let clauses = self
+            .turn
+            .as_ref()
+            .map_or((0, 0), |t| (t.queued.len(), t.played));
+        let kind = std::mem::discriminant(&self.state);
+        (self.state.turn(), kind, held, clauses.0, clauses.1)
+    }
+
     fn heard(&mut self, heard: Option<Heard>) -> Result<(), Ending> {
         match heard {
             Some(Heard::SpeechStarted { lasted, .. }) => {
@@ -300,8 +333,8 @@ impl Conductor {
                 let lasted = Duration::from_secs_f64(lasted as f64 / f64::from(EAR_RATE));
                 self.speech_began = now.checked_sub(lasted).unwrap_or(now);
                 // Who speaks over a reply, or in its last echo, speaks to hearken.
-                let over = matches!(self.state, State::Speaking(_) | State::Settling)
-                    && self.manners.policy == Policy::Speech;
+                self.began_over = matches!(self.state, State::Speaking(_) | State::Settling);
+                let over = self.began_over && self.manners.policy == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
                 self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
@@ -326,7 +359,12 @@ impl Conductor {
 
     fn utterance(&mut self, utterance: Utterance) {
         let waits = matches!(self.state, State::Idle | State::Listening);
-        if waits && utterance.woken == Some(false) && !self.began_in_window && !self.open() {
+        if waits
+            && utterance.woken == Some(false)
+            && !self.began_in_window
+            && !self.open()
+            && !self.manners.attention.is_asleep()
+        {
             // The wake model heard nothing, and nobody else is listened to: not even whisper reads it.
             self.bus.emit(Event::Overheard);
             return self.take(Input::SpeechDismissed);
@@ -342,6 +380,7 @@ impl Conductor {
             held.utterances.remove(0);
         }
         held.in_window |= self.began_in_window;
+        held.over_reply |= self.began_over;
         held.woken = match (held.woken, utterance.woken) {
             (None, latest) => latest,
             (before, None) => before,

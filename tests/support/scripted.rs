@@ -77,6 +77,7 @@ fn transcript(text: &str) -> Transcript {
         language: "en".into(),
         mean_logprob: -0.1,
         refused: None,
+        doubted: String::new(),
     }
 }
 

@@ -444,3 +444,22 @@ proptest! {
         prop_assert_eq!(name("Samantha").called(&text), Called::No);
     }
 }
+
+#[test]
+fn what_was_said_to_somebody_else_is_left_out() {
+    let name = Name::new("Samantha").unwrap();
+    let addressed = |text| name.addressed(text).to_owned();
+    assert_eq!(
+        addressed("My PIN is 4711. Samantha, what time is it?"),
+        "Samantha, what time is it?"
+    );
+    assert_eq!(
+        addressed("That is it. Turn on the light. Samantha!"),
+        "Turn on the light. Samantha!"
+    );
+    assert_eq!(
+        addressed("Samantha. Tell me a story."),
+        "Samantha. Tell me a story."
+    );
+    assert_eq!(addressed("And what about Rome?"), "And what about Rome?");
+}

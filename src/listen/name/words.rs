@@ -17,7 +17,7 @@ impl Words {
 
 /// Words before a name that only call: they are no part of what is said.
 pub(super) const CALLS: Words = Words(
-    "hey k kay hi hello okay ok o.k yo oh ah so well um uh hmm and but now alright right listen say excuse me there hay \
+    "hey he k kay hi hello okay ok o.k yo oh ah so well um uh hmm and but now alright right listen say excuse me there hay \
     ey ay eh er all 야 저기 헤이 음 어 안녕 저기요 자 오케이 있잖아",
 );
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Conductor, Held, Turn};
+use crate::command::Command;
 use crate::config::Policy;
 use crate::event::{EchoState, Event, TurnReport};
 use crate::reply::history::End;
@@ -92,6 +93,9 @@ impl Conductor {
         }
         self.bus.emit(Event::Called);
         let length = self.manners.attention.called(Instant::now());
+        // Who speaks already is heard as well.
+        self.began_in_window = true;
+        self.held.in_window |= !self.held.utterances.is_empty();
         self.window_opened(length);
     }
 
@@ -107,7 +111,8 @@ impl Conductor {
             return;
         };
         self.next = TurnId(id.0 + 1);
-        let announced = self.held.in_window || self.open();
+        let awake = !self.manners.attention.is_asleep();
+        let announced = (self.held.in_window && awake) || self.open();
         if announced {
             self.bus.emit(Event::TurnStarted { turn: id });
         }
@@ -236,6 +241,10 @@ impl Conductor {
             }));
         }
         if !reply.is_empty() {
+            self.last_spoken.clone_from(&reply);
+        }
+        let told = matches!(turn.command, None | Some(Command::Time | Command::Date));
+        if !reply.is_empty() && told {
             self.last_reply.clone_from(&reply);
         }
         self.bus.emit(Event::TurnFinished(TurnReport {
@@ -246,12 +255,12 @@ impl Conductor {
             failure: turn.failure,
             stages,
         }));
-        // Who goes on while the reply ends has the window without asking.
-        self.began_in_window = true;
         let length = match turn.command {
-            Some(crate::command::Command::NeverMind) => None,
+            Some(Command::NeverMind) => None,
             _ => self.manners.attention.follow_up(Instant::now()),
         };
+        // Who goes on while the reply ends has the window without asking.
+        self.began_in_window |= length.is_some();
         self.window_opened(length);
     }
 }

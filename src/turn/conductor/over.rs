@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tracing::{debug, trace};
+use tracing::debug;
 
 use super::{Conductor, Turn};
-use crate::command::Command;
+use crate::command::{Command, is_own, is_part};
 use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::Partial;
@@ -187,7 +187,6 @@ impl Conductor {
             ?verdict,
             "somebody speaks over the reply"
         );
-        trace!(text = ?result.as_ref().map(|transcript| &transcript.text), "which is");
         let command = match verdict {
             Verdict::Hold if !speaking.held => Some(Command::Pause),
             Verdict::GoOn if speaking.held => Some(Command::GoOn),
@@ -198,7 +197,9 @@ impl Conductor {
             self.bus.emit(Event::Command { turn, command });
         }
         if let (true, Ok(transcript)) = (whole, result) {
-            if verdict == Verdict::CarryOn {
+            let sounding = self.sounding();
+            let own = is_own(&transcript.text, &sounding) || is_part(&transcript.text, &sounding);
+            if verdict == Verdict::CarryOn && (speaking.held || !own) {
                 self.adjust(turn, &transcript);
             }
             self.held.known = Some(transcript);
@@ -214,7 +215,7 @@ impl Conductor {
     }
 
     fn verdict(&self, transcript: &Transcript, extent: Extent, held: bool) -> Verdict {
-        let speaking = self.turn.as_ref().map(|turn| turn.queued.join(" "));
+        let speaking = self.sounding();
         barge_in::verdict(&Interruption {
             policy: self.manners.policy,
             text: &transcript.text,
@@ -223,9 +224,15 @@ impl Conductor {
             over: extent.over,
             voiced_ms: extent.voiced_ms,
             name: &self.manners.name,
-            speaking: speaking.as_deref().unwrap_or_default(),
+            speaking: &speaking,
             held,
         })
+    }
+
+    /// The words of the reply that sounds.
+    fn sounding(&self) -> String {
+        let turn = self.turn.as_ref();
+        turn.map(|turn| turn.queued.join(" ")).unwrap_or_default()
     }
 
     /// Stops the reply for good: discarded, not muted.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tracing::{debug, warn};
 
 use super::Conductor;
-use crate::command::{self, Command};
+use crate::command::{self, Command, is_own, is_part, is_stop};
 use crate::event::Event;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcript};
@@ -68,13 +68,17 @@ impl Conductor {
     fn words(&mut self, turn: TurnId, transcript: Transcript) -> Outcome {
         let Transcript { text, language, .. } = transcript;
         let level = level_db(&self.held.utterances);
+        // What is heard when hearken has just spoken may be its own voice.
+        if self.held.over_reply && self.is_own(&text, &language) {
+            return Outcome::Overheard;
+        }
         let said = Said {
             text: &text,
             language: &language,
             in_window: self.held.in_window,
             woken: self.held.woken,
             fainter_db: self.last_level.map_or(0.0, |last| last - level),
-            was_asked: self.last_reply.trim_end().ends_with('?'),
+            was_asked: self.last_spoken.trim_end().ends_with('?'),
         };
         let wanted = match self.manners.attention.regard(&said, &self.manners.name) {
             Regard::Other { leave } => {
@@ -94,29 +98,25 @@ impl Conductor {
         };
         self.last_level = Some(level);
         self.wake();
-        self.manners.attention.close();
+        self.close_window();
         let several = self.held.utterances.len() > 1;
         let command = command::recognise(&wanted, &language)
             // Who calls it off while hearken still thinks says it after the question.
-            .or_else(|| {
-                if several {
-                    called_off(&wanted, &language)
-                } else {
-                    None
-                }
-            });
+            .or_else(|| (several && called_off(&wanted, &language)).then_some(Command::NeverMind));
+        // What was said to somebody else in the same breath is nobody's business.
+        let shown = self.manners.name.addressed(&text).to_owned();
         if let Some(alive) = self.turn.as_mut() {
             if !alive.announced {
                 alive.announced = true;
                 self.bus.emit(Event::TurnStarted { turn });
             }
-            alive.transcript.clone_from(&text);
+            alive.transcript.clone_from(&shown);
             alive.wanted = wanted;
             alive.language.clone_from(&language);
         }
         self.bus.emit(Event::Transcribed {
             turn,
-            text,
+            text: shown,
             language: language.clone(),
         });
         match command {
@@ -134,6 +134,8 @@ impl Conductor {
         };
         alive.command = Some(command);
         alive.answer = answer;
+        // It has been obeyed: who says more is not to have it obeyed twice.
+        self.held.utterances.clear();
         match alive.answer {
             Some(_) => Outcome::Reply,
             None => Outcome::Done,
@@ -168,9 +170,17 @@ impl Conductor {
             Command::Quieter => self.set_volume(self.volume_percent.saturating_sub(VOLUME_STEP)),
             Command::Slower => self.set_rate(self.rate_percent.saturating_sub(RATE_STEP)),
             Command::Faster => self.set_rate(self.rate_percent + RATE_STEP),
-            Command::NeverMind => self.close_window(),
+            Command::Stop => self.company.history.call_off(),
+            Command::NeverMind => {
+                self.company.history.call_off();
+                self.close_window();
+            }
             Command::Forget => {
                 self.company.history.forget_last();
+                self.last_reply.clear();
+            }
+            Command::ForgetAll => {
+                self.company.history.clear();
                 self.last_reply.clear();
             }
             Command::Repeat if !self.last_reply.is_empty() => {
@@ -182,13 +192,12 @@ impl Conductor {
             }
             Command::Name(name) => match Name::new(name) {
                 Ok(name) => self.rename(name),
-                Err(error) => {
-                    debug!("a name that cannot be taken: {error}");
+                Err(_) => {
+                    debug!("a name that cannot be taken");
                     return command::refusal(language);
                 }
             },
-            Command::Stop
-            | Command::Pause
+            Command::Pause
             | Command::GoOn
             | Command::Repeat
             | Command::Wake
@@ -196,6 +205,13 @@ impl Conductor {
             | Command::Date => {}
         }
         usual()
+    }
+
+    /// Whether words are those that hearken has just spoken. One word may be somebody's as well.
+    fn is_own(&self, text: &str, language: &str) -> bool {
+        let several = text.split_whitespace().count() > 1;
+        is_own(text, &self.last_spoken)
+            || (several && !is_stop(text, language) && is_part(text, &self.last_spoken))
     }
 
     fn wake(&mut self) {
@@ -237,13 +253,11 @@ impl Conductor {
 }
 
 /// Whether the last sentence of what was said in several goes calls the others off.
-fn called_off(text: &str, language: &str) -> Option<Command> {
-    let last = text
-        .trim_end_matches(|c: char| !c.is_alphanumeric())
+fn called_off(text: &str, language: &str) -> bool {
+    text.trim_end_matches(|c: char| !c.is_alphanumeric())
         .rsplit(['.', '!', '?'])
-        .next()?;
-    command::recognise(last, language)
-        .filter(|command| matches!(command, Command::Stop | Command::NeverMind))
+        .next()
+        .is_some_and(|last| command::calls_off(last, language))
 }
 
 /// How loud somebody spoke: the loudest 100 ms of it, in dB of full scale.
@@ -262,16 +276,11 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_question_may_call_it_off() {
-        assert_eq!(
-            called_off("Tell me a story. Never mind.", "en"),
-            Some(Command::NeverMind)
-        );
-        assert_eq!(
-            called_off("Tell me a story. Stop!", "en"),
-            Some(Command::Stop)
-        );
-        assert_eq!(called_off("Tell me a story about a stop.", "en"), None);
-        assert_eq!(called_off("Tell me. Louder.", "en"), None);
+        let off = |text| called_off(text, "en");
+        assert!(off("Tell me a story. Never mind.") && off("Tell me a story. Stop!"));
+        assert!(!off("Tell me a story about a stop.") && !off("Tell me. Louder."));
+        assert!(!off("What is the capital of France? That's all."));
+        assert!(called_off("이야기해 줘. 그만.", "ko"));
     }
 
     #[test]
