@@ -93,7 +93,7 @@ pub enum Event {
         /// Which one.
         command: &'static str,
     },
-    /// hearken was told to sleep: it hears its name alone.
+    /// hearken was told to sleep: it hears its name and "wake up" alone.
     Asleep,
     /// It listens again.
     Awake,

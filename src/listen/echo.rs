@@ -10,26 +10,30 @@
 //! many samples come out as went in, each at its own place.
 
 mod aec;
+mod cleaned;
 mod drift;
 pub(super) mod gate;
 mod linear;
 mod nearness;
 mod reference;
+mod settings;
 mod varispeed;
 
 use std::sync::Arc;
 
 use sonora::config::{AdaptiveDigital, GainController2};
 use sonora::{AudioProcessing, StreamConfig};
-use sonora_ns::config::{NS_FRAME_SIZE, OVERLAP_SIZE, SuppressionLevel};
+use sonora_ns::config::{NS_FRAME_SIZE, SuppressionLevel};
 use sonora_ns::noise_suppressor::NoiseSuppressor;
 
 use self::aec::{Aec, BLOCK};
+pub use self::cleaned::Cleaned;
 use self::drift::Drift;
 use self::gate::{Residual, Standing};
 use self::linear::{Linear, PARTS, SPAN};
 use self::nearness::Nearness;
 use self::reference::{Filled, Reference, SILENCE};
+pub use self::settings::EchoSettings;
 use crate::audio::EAR_RATE;
 use crate::audio::far_end::FarEnd;
 
@@ -43,9 +47,9 @@ const OPEN: f32 = 1.0 / 64.0;
 const CLOSE: f32 = 1.0 / 1600.0;
 /// What the suppressor let pass counts on for some blocks, falling by this factor.
 const PASSED_HOLD: f32 = 0.75;
-/// So long the loudspeaker may sound before the room is known, in spans (1.2 s), if the linear filter does not say sooner that
-/// it is. Until then what is left of the echo may be
-/// anything, and nothing counts as speech. Who speaks longer is heard, with the pre-roll.
+/// So long the loudspeaker may sound before the room is known, in spans (1.2 s), if the linear filter does not say sooner
+/// that it is. Until then what is left of the echo may be anything, and nothing counts as speech. Who speaks longer is
+/// heard, with the pre-roll.
 const LEARNING: u32 = 75;
 /// After a hole in the reference nothing is learned and nothing counts as speech for so many spans: as long as the linear
 /// filter is (512 ms).
@@ -57,51 +61,6 @@ const LEARNING_TAIL: u32 = 15;
 const FULL_SCALE: f32 = 32_768.0;
 /// The share by which the measured levels follow the newest frame: a mean over half a second.
 const MEAN: f32 = 0.02;
-
-/// What of the microphone's sound is changed before anybody listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EchoSettings {
-    /// Whether hearken's own voice is taken out.
-    pub cancellation: bool,
-    /// Whether steady noise is lowered.
-    pub noise_suppression: bool,
-    /// Whether faint voices are raised.
-    pub gain_control: bool,
-}
-
-impl EchoSettings {
-    /// Everything stays as it was heard, to the sample.
-    pub const OFF: Self = Self {
-        cancellation: false,
-        noise_suppression: false,
-        gain_control: false,
-    };
-
-    /// How many samples later the stages give what they take.
-    fn delay(self) -> usize {
-        let noise = if self.noise_suppression {
-            OVERLAP_SIZE
-        } else {
-            0
-        };
-        self.cancellation_delay() + noise
-    }
-
-    /// The same of the canceller alone.
-    fn cancellation_delay(self) -> usize {
-        if self.cancellation { aec::DELAY } else { 0 }
-    }
-}
-
-impl From<&crate::config::Echo> for EchoSettings {
-    fn from(echo: &crate::config::Echo) -> Self {
-        Self {
-            cancellation: echo.cancellation,
-            noise_suppression: echo.noise_suppression,
-            gain_control: echo.gain_control,
-        }
-    }
-}
 
 /// How things stand with the echo.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -117,29 +76,6 @@ pub struct EchoReport {
     pub residual_level: f32,
     /// Whether the loudspeaker sounds, or the room may still answer it.
     pub far_active: bool,
-}
-
-/// What comes out, twice: equally many samples, each at its own place.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cleaned {
-    /// Nothing is left of the echo, and noise is lowered: for the detector of speech. Of somebody who speaks over hearken
-    /// parts may be missing.
-    pub suppressed: Vec<f32>,
-    /// People as they spoke, with what the linear filter leaves of the echo, and all noise: for whisper.
-    pub linear: Vec<f32>,
-}
-
-impl Cleaned {
-    /// Forgets all samples.
-    pub fn clear(&mut self) {
-        self.suppressed.clear();
-        self.linear.clear();
-    }
-
-    fn truncate(&mut self, samples: usize) {
-        self.suppressed.truncate(samples);
-        self.linear.truncate(samples);
-    }
 }
 
 /// Takes hearken's own voice out of what the microphone hears.

@@ -65,6 +65,10 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
     if said.policy == Policy::Off {
         return Verdict::CarryOn;
     }
+    // Nothing sounds: there is time until all is said, and "please can" may become "please continue".
+    if said.held && !said.over {
+        return Verdict::Unclear;
+    }
     let called = said.name.called(said.text);
     let stops = called != Called::No || is_stop(said.text, said.language);
     // A reply that is held makes no echo.
@@ -97,14 +101,16 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
             ) => return Verdict::CarryOn,
             _ => {}
         }
-    } else if said.voiced_ms < COMMAND_MS && command::may_become(wanted, said.language) {
+    } else if said.voiced_ms < COMMAND_MS && may_become_command(wanted, said.language) {
         return Verdict::Unclear;
     }
     if called != Called::No {
         return Verdict::Stop;
     }
     let one_word = said.text.split_whitespace().count() == 1;
-    let doubtful = one_word && said.mean_logprob < DOUBTFUL && !stops;
+    // What whisper makes of the first syllables of "speak louder" is some word or other.
+    let begun = !said.over && said.voiced_ms < SENTENCE_MS;
+    let doubtful = one_word && (begun || said.mean_logprob < DOUBTFUL) && !stops;
     match interjection(said.text, said.over, said.language) {
         Interjection::Interrupts if doubtful => undecided,
         Interjection::Interrupts => Verdict::Stop,
@@ -112,6 +118,13 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
         Interjection::Unclear if said.voiced_ms >= SENTENCE_MS => Verdict::Stop,
         Interjection::Unclear => undecided,
     }
+}
+
+/// Whether the beginning `text` may become a command for the reply. Its last word may be half of one: "speak low".
+fn may_become_command(text: &str, language: &str) -> bool {
+    let but_the_last = text.trim().rsplit_once(char::is_whitespace);
+    command::may_become(text, language)
+        || but_the_last.is_some_and(|(before, _)| command::may_become(before, language))
 }
 
 /// The command that `text` is; of several in a row, such as "Pause. Go on.", the last.
@@ -210,6 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_word_of_a_beginning_says_nothing_unless_it_stops() {
+        for (text, verdict) in [
+            ("Speed", Verdict::Unclear),
+            ("Stop", Verdict::Stop),
+            ("Samantha", Verdict::Stop),
+            ("What about", Verdict::Stop),
+        ] {
+            assert_eq!(judge(Policy::Speech, text, false, 300), verdict, "{text}");
+        }
+        assert_eq!(judge(Policy::Speech, "Paris", false, 1_300), Verdict::Stop);
+    }
+
+    #[test]
     fn whoever_speaks_for_long_is_no_murmur() {
         assert_eq!(judge(Policy::Speech, "", false, 1_300), Verdict::Stop);
         assert_eq!(judge(Policy::Name, "", false, 5_000), Verdict::Unclear);
@@ -236,7 +262,7 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["Louder", "Speak more", "Turn it"] {
+        for text in ["Louder", "Speak more", "Turn it", "Speak low", "Turn it of"] {
             assert_eq!(
                 judge(Policy::Speech, text, false, 500),
                 Verdict::Unclear,
@@ -292,6 +318,12 @@ mod tests {
                 ..said
             };
             assert_eq!(verdict(&sounding), Verdict::CarryOn);
+            let begun = Interruption {
+                text: "Please can",
+                over: false,
+                ..said
+            };
+            assert_eq!(verdict(&begun), Verdict::Unclear);
         }
     }
 

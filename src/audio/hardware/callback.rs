@@ -180,6 +180,8 @@ impl Sink {
 
 /// A held voice fades by this factor from sample to sample, so that it does not click.
 const HOLD: f32 = 0.98;
+/// Below this (-120 dB of full scale) it is silence.
+const INAUDIBLE: f32 = 1e-6;
 
 /// What the output callback plays: the ring, as loud as is wanted, the same on each channel, and silence when it is
 /// empty. What it plays it copies for the ear.
@@ -236,6 +238,10 @@ impl Iterator for Source {
             }
             if self.line.paused.load(Ordering::Acquire) {
                 self.current *= HOLD;
+                // Never so small that it would cost the processor more.
+                if self.current.abs() < INAUDIBLE {
+                    self.current = 0.0;
+                }
             } else {
                 let mut frame = [0.0];
                 self.position += fill_or_silence(&mut self.ring, &mut frame) as u64;
