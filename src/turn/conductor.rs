@@ -3,6 +3,7 @@
 
 mod act;
 mod over;
+mod progress;
 mod words;
 
 use std::path::PathBuf;
@@ -263,14 +264,14 @@ impl Conductor {
     ) -> Result<(), Ending> {
         self.bus.emit(Event::Ready);
         let push = Arc::clone(&self.company.push);
-        let (mut stage, mut reached) = (self.stage(), Instant::now());
+        let (mut progress, mut reached) = (self.progress(), Instant::now());
         loop {
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
             let patience = if held { HELD } else { self.manners.patience };
             // Talk in the room is no progress.
-            let now = self.stage();
-            if now != stage {
-                (stage, reached) = (now, Instant::now());
+            let now = self.progress();
+            if now != progress {
+                (progress, reached) = (now, Instant::now());
             }
             let watchdog = tokio::time::sleep_until((reached + patience).into());
             let alive = self.state.turn();
@@ -305,25 +306,6 @@ impl Conductor {
                 return Ok(());
             }
         }
-    }
-
-    /// How far the turn is: while this stays the same, it makes no progress.
-    fn stage(
-        &self,
-    ) -> (
-        Option<TurnId>,
-        std::mem::Discriminant<State>,
-        bool,
-        usize,
-        usize,
-    ) {
-        let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
-        let clauses = self
-            .turn
-            .as_ref()
-            .map_or((0, 0), |t| (t.queued.len(), t.played));
-        let kind = std::mem::discriminant(&self.state);
-        (self.state.turn(), kind, held, clauses.0, clauses.1)
     }
 
     fn heard(&mut self, heard: Option<Heard>) -> Result<(), Ending> {
