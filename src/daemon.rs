@@ -42,8 +42,8 @@ use crate::weights::{Role, Store, WeightsError};
 const TAIL: Duration = Duration::from_millis(300);
 /// A clause that is being said when everything stops has this long to end.
 const LAST_CLAUSE: Duration = Duration::from_secs(3);
-/// How long a turn may show no progress; longer when the configuration lets the model take longer.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a turn may show no progress, usually.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,8 @@ pub struct Parts {
     pub push: Arc<Notify>,
     /// Where a name that is said aloud is kept; nowhere when `None`.
     pub name_file: Option<PathBuf>,
+    /// A turn that shows no progress for so long is given up; longer when the configuration lets the model take longer.
+    pub patience: Duration,
 }
 
 /// The language model that the configuration names, and what must be stopped with it.
@@ -293,7 +295,7 @@ pub async fn run(
         volume_percent: config.audio.volume_percent,
         rate_percent: config.speak.rate_percent,
         tail: TAIL,
-        patience: PATIENCE.max(slowest_model * 2),
+        patience: parts.patience.max(slowest_model * 2),
         longest: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
         chimes: config.audio.chimes,
     };

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "support/scripted.rs"]
+#[allow(dead_code)] // Each test takes what it needs.
 mod scripted;
 
 use std::sync::{Arc, Mutex};
@@ -73,6 +74,7 @@ fn begin_with(
         speaker: Box::new(speaker),
         push: Arc::default(),
         name_file: None,
+        patience: daemon::PATIENCE,
     };
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();

@@ -31,11 +31,14 @@ const BOUND: Duration = Duration::from_secs(30);
 /// Of the scripted loudspeaker and voice, in Hz.
 const RATE: u32 = 8_000;
 
-/// What takes for ever to be read.
+/// What takes until everybody leaves to be read.
 const ENDLESS: &str = "…";
 
 /// Says the sentence whose number is the loudness.
-struct ByLoudness(&'static [&'static str]);
+struct ByLoudness {
+    sentences: &'static [&'static str],
+    leaving: Arc<AtomicBool>,
+}
 
 /// So loud is sentence `index`.
 fn loudness(index: usize) -> f32 {
@@ -59,8 +62,9 @@ impl Transcriber for ByLoudness {
             .map(|s| ((s - 0.1) / 0.04).round() as usize)
             .collect();
         said.dedup();
-        let text: Vec<_> = said.iter().map(|index| self.0[*index]).collect();
-        while text.contains(&ENDLESS) && !abort.load(Ordering::Relaxed) {
+        let text: Vec<_> = said.iter().map(|index| self.sentences[*index]).collect();
+        let ends = || abort.load(Ordering::Relaxed) || self.leaving.load(Ordering::Relaxed);
+        while text.contains(&ENDLESS) && !ends() {
             std::thread::yield_now();
         }
         Ok(Transcript {
@@ -186,6 +190,7 @@ struct Room {
     asked: Asked,
     loudspeaker: Loudspeaker,
     push: Arc<Notify>,
+    leaving: Arc<AtomicBool>,
     ending: JoinHandle<Result<(), Ending>>,
 }
 
@@ -214,6 +219,7 @@ fn enter_with(
         writes,
         config,
         name_file,
+        daemon::PATIENCE,
     )
 }
 
@@ -223,19 +229,25 @@ fn enter_before(
     writes: Vec<Writes>,
     config: Config,
     name_file: Option<&Path>,
+    patience: Duration,
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
     let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
+    let leaving = Arc::new(AtomicBool::new(false));
     let parts = Parts {
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),
         wake: None,
-        transcriber: Box::new(ByLoudness(sentences)),
+        transcriber: Box::new(ByLoudness {
+            sentences,
+            leaving: Arc::clone(&leaving),
+        }),
         model,
         voice: Box::new(Slow),
         speaker: Box::new(loudspeaker.clone()),
         push: Arc::clone(&push),
         name_file: name_file.map(Path::to_owned),
+        patience,
     };
     let bus = Bus::default();
     let events = bus.subscribe();
@@ -247,8 +259,16 @@ fn enter_before(
         asked,
         loudspeaker,
         push,
+        leaving,
         ending,
     }
+}
+
+/// One that hears nothing at all after what is played to it, not even silence.
+fn sparing_microphone() -> (FileMicrophone, FileMicrophoneFeed) {
+    let (mut microphone, feed) = FileMicrophone::new(Pace::AsFast);
+    microphone.set_tail(Duration::ZERO);
+    (microphone, feed)
 }
 
 impl Room {
@@ -324,6 +344,7 @@ impl Room {
     }
 
     async fn leave(self) {
+        self.leaving.store(true, Ordering::Relaxed);
         self.loudspeaker.let_play(600.0);
         self.feed.end();
         tokio::time::timeout(BOUND, self.ending)
@@ -445,14 +466,13 @@ async fn a_sentence_stops_the_reply_and_the_history_holds_what_was_heard() {
 /// The beginning of a sentence stops the reply while it is still being said, and is not lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_sentence_stops_the_reply_before_it_ends() {
-    let (mut microphone, feed) = FileMicrophone::new(Pace::AsFast);
-    microphone.set_tail(Duration::ZERO);
     let mut room = enter_before(
-        (microphone, feed),
+        sparing_microphone(),
         &["Samantha, tell me a story.", "What about the queen?"],
         vec![STORY, Writes::Text(&["She was out."])],
         config(),
         None,
+        daemon::PATIENCE,
     );
     let silence = || vec![0.0; 2 * EAR_RATE as usize];
     room.feed.play([spoken(0, 600), silence()].concat());
@@ -626,6 +646,93 @@ async fn what_is_called_off_while_it_is_being_thought_about_is_not_answered() {
     room.finished().await;
     // It may have been called off before the model was asked at all.
     assert!(room.asked().len() <= 1, "{:?}", room.asked());
+    room.leave().await;
+}
+
+/// Sentences `1..` are said one by one while the model thinks about sentence 0; the last is "Louder.", which tells that
+/// all have been judged. Then the model writes. What came of it.
+async fn said_while_it_thinks(mut room: Room, sentences: usize, told: &Notify) -> TurnReport {
+    let asked = room.asked.clone();
+    room.say(0);
+    room.until("the words", |e| matches!(e, Event::Transcribed { .. }))
+        .await;
+    // Longer than somebody pauses who has not finished.
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    for index in 1..sentences {
+        room.say(index);
+        room.feed.play(vec![0.0; 2 * EAR_RATE as usize]);
+    }
+    let louder = |e: &Event| {
+        matches!(
+            e,
+            Event::Command {
+                command: "louder",
+                ..
+            }
+        )
+    };
+    room.until("the last sentence", louder).await;
+    told.notify_one();
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert_eq!(asked.lock().unwrap().len(), 1, "it was asked anew");
+    room.leave().await;
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_for_it_while_it_thinks_changes_nothing() {
+    let told = Arc::new(Notify::new());
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Uh-huh.",
+        "Tom, can you pass me the salt?",
+        "Louder.",
+    ];
+    let writes = Writes::Late(Arc::clone(&told), &["Once there was a king."]);
+    let room = enter(sentences, vec![writes]);
+    let report = said_while_it_thinks(room, sentences.len(), &told).await;
+    assert_eq!(report.transcript, "Samantha, tell me a story.");
+    assert_eq!(report.reply, "Once there was a king.");
+    assert!(!report.interrupted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_policy_name_others_may_talk_while_it_thinks() {
+    let told = Arc::new(Notify::new());
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Where did you put the scissors?",
+        "Louder.",
+    ];
+    for policy in [Policy::Name, Policy::Off] {
+        let mut config = config();
+        config.barge_in.policy = policy;
+        let writes = Writes::Late(Arc::clone(&told), &["Once there was a king."]);
+        let room = enter_with(sentences, vec![writes], config, None);
+        let report = said_while_it_thinks(room, sentences.len(), &told).await;
+        assert_eq!(report.transcript, "Samantha, tell me a story.");
+        assert_eq!(report.reply, "Once there was a king.");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_while_it_thinks_is_heard_as_one() {
+    let story = Writes::Text(&["There was a cat."]);
+    let mut room = enter(
+        &["Samantha, tell me a story.", "About a cat."],
+        vec![Writes::Hangs, story],
+    );
+    room.say(0);
+    room.until("the words", |e| matches!(e, Event::Transcribed { .. }))
+        .await;
+    room.say(1);
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert_eq!(report.transcript, "Samantha, tell me a story. About a cat.");
+    let asked = room.asked();
+    let last = asked.last().unwrap().last().unwrap();
+    assert_eq!(last.text, "Tell me a story. About a cat.");
     room.leave().await;
 }
 
@@ -881,6 +988,78 @@ async fn murmurs_one_after_the_other_leave_the_reply_alone() {
 }
 
 /// As long as it is not known what somebody wants, hearken is quieter; and no longer.
+/// The push counts for the sentence that is being said.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pushes_while_speaking_is_heard() {
+    let mut config = config();
+    config.attention.mode = Mode::PushToTalk;
+    let mut room = enter_before(
+        sparing_microphone(),
+        &["What is a whale?"],
+        vec![Writes::Text(&["A mammal."])],
+        config,
+        None,
+        daemon::PATIENCE,
+    );
+    room.feed.play(spoken(0, 300));
+    room.until("speech", |e| *e == Event::SpeechStarted).await;
+    room.push.notify_one();
+    room.until("the call", |e| *e == Event::Called).await;
+    room.feed.play(spoken(0, 300));
+    room.feed.play(vec![0.0; 2 * EAR_RATE as usize]);
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert_eq!(report.transcript, "What is a whale?");
+    assert_eq!(report.reply, "A mammal.");
+    room.leave().await;
+}
+
+/// Whatever hangs: it is said, and the next who speaks is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_hangs_is_given_up() {
+    let mut config = config();
+    config.attention.mode = Mode::Always;
+    config.reply.connect_timeout_ms = 100;
+    config.reply.first_token_timeout_ms = 100;
+    config.reply.next_token_timeout_ms = 100;
+    let mut room = enter_before(
+        FileMicrophone::new(Pace::AsFast),
+        &[ENDLESS, "What is a whale?", "What is a cat?"],
+        vec![Writes::Hangs, Writes::Text(&["A mammal."])],
+        config,
+        None,
+        Duration::from_secs(1),
+    );
+    let failed = |e: &Event| matches!(e, Event::Failed { what } if what.contains("no progress"));
+    // First whisper hangs, then the model.
+    for index in [0, 1] {
+        room.say(index);
+        room.until("the end of the patience", failed).await;
+    }
+    assert_eq!(room.answered(2).await.reply, "A mammal.");
+    room.leave().await;
+}
+
+/// What it says itself is no command, even when it is heard as speech.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_own_louder_is_no_command() {
+    let story = Writes::Text(&[
+        "Once there was a king. ",
+        "Much louder than this, he said to them. ",
+        "And he was happy.",
+    ]);
+    let mut room = enter(&["Samantha, tell me a story.", "Louder."], vec![story]);
+    room.speaking(0).await;
+    room.say(1);
+    room.until("full loudness", |e| matches!(e, Event::Restored { .. }))
+        .await;
+    room.loudspeaker.let_play(60.0);
+    let over = |e: &Event| matches!(e, Event::TurnFinished(_));
+    let seen = room.until("the end", over).await;
+    assert!(!seen.iter().any(|e| matches!(e, Event::Command { .. })));
+    room.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_quieter_while_it_is_judged() {
     let mut room = enter(&["Samantha, tell me a story.", ENDLESS], vec![STORY]);

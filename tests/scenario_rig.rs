@@ -314,19 +314,22 @@ fn what_was_heard_is_compared() {
 }
 
 #[test]
-fn the_table_counts_runs_and_names_what_was_wrong_most_often() {
+fn the_table_counts_runs_names_what_was_wrong_most_often_and_how_soon_things_came() {
     let mut table = Table::default();
     table.note("stop", &[]);
     table.note("stop", &["late".into()]);
     table.note("stop", &["silent".into(), "late".into()]);
     table.note("stop", &["silent".into()]);
     table.note("cough", &[]);
+    table.measure("ducked", &[90.0, 70.0]);
+    table.measure("ducked", &[110.0]);
     assert_eq!(table.totals(), (2, 3));
     assert_eq!(table.failed(), ["stop"]);
     let text = table.print();
     assert!(text.contains("| stop | 4 | 3 | silent |"), "{text}");
     assert!(text.contains("| cough | 1 | 0 |  |"), "{text}");
     assert!(text.contains("| all | 5 | 3 | |"), "{text}");
+    assert!(text.contains("| ducked | 3 | 90 | 110 | 110 |"), "{text}");
 }
 
 #[test]

@@ -248,6 +248,9 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                     }
                     let mut table = table.lock().unwrap();
                     table.note(name, &outcome.wrong);
+                    for event in ["ducked", "interrupted"] {
+                        table.measure(event, &outcome.timeline.numbers(event, "after_ms"));
+                    }
                     report(name, number, &outcome, &folder, args);
                 }
             });

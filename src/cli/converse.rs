@@ -109,6 +109,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     speaker: Box::new(speaker),
                     push: Arc::default(),
                     name_file: None,
+                    patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();

@@ -69,6 +69,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     speaker,
                     push,
                     name_file: Some(name_file),
+                    patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();

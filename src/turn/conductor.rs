@@ -2,6 +2,7 @@
 //! the reply and the player report into inputs of the state machine, and carries its actions out.
 
 mod act;
+mod after;
 mod over;
 mod progress;
 mod words;
@@ -174,6 +175,8 @@ impl Turn {
 struct Held {
     /// The utterances, oldest first.
     utterances: Vec<Vec<f32>>,
+    /// The first so many of them are the question of the turn that is alive.
+    asked: usize,
     /// One of them began when no name was needed.
     in_window: bool,
     /// One of them began while a reply sounded, or right after.
@@ -360,6 +363,7 @@ impl Conductor {
         {
             warn!("somebody has spoken for minutes without an end; the oldest is dropped");
             held.utterances.remove(0);
+            held.asked = held.asked.saturating_sub(1);
         }
         held.in_window |= self.began_in_window;
         held.over_reply |= self.began_over;
@@ -447,7 +451,11 @@ impl Conductor {
                 }
             }
             Note::Settled => self.take(Input::Settled),
-            Note::CutOverdue => self.conclude(),
+            Note::CutOverdue { turn } => {
+                if self.cut.as_ref().is_some_and(|cut| cut.is_of(turn)) {
+                    self.conclude();
+                }
+            }
         }
     }
 
@@ -456,9 +464,13 @@ impl Conductor {
         self.manners.attention.is_open(Instant::now())
     }
 
-    /// Whether an utterance that was spoken over the reply is being judged.
+    /// Whether an utterance that was spoken over the reply, or after the question, is being judged.
     fn judging_whole(&self) -> bool {
-        matches!(self.state, State::Speaking(speaking) if matches!(speaking.over, Over::Judging { .. }))
+        match self.state {
+            State::Speaking(speaking) => matches!(speaking.over, Over::Judging { .. }),
+            State::Thinking(thinking) => thinking.unjudged > 0,
+            _ => false,
+        }
     }
 
     /// When the window closes, unless somebody is being heard who began in it.

@@ -86,7 +86,10 @@ pub enum Note {
     /// The tail after a reply is over.
     Settled,
     /// The player has had its time to say how far a reply came that was stopped.
-    CutOverdue,
+    CutOverdue {
+        /// Whose reply it was.
+        turn: TurnId,
+    },
 }
 
 /// Why a reply is not whole.

@@ -6,14 +6,17 @@
 //!  └────────────────────────────────────────────────┴───────────────────────┴──── Settling ◄────────────┘
 //! ```
 //!
-//! Speech that comes after the endpoint and before the first sound means that the speaker had not finished: the turn is
-//! given up, and the new one hears both stretches as one. Speech that is still going on when the first sound is ready
-//! holds it back. Speech while hearken speaks is judged (`speaking.rs`): the reply goes on, is held, or stops for good.
+//! Speech that comes after the endpoint and before there are words means that the speaker had not finished: the turn is
+//! given up, and the new one hears both stretches as one. Speech while the reply is being written holds it back and is
+//! judged (`thinking.rs`). Speech while hearken speaks is judged too (`speaking.rs`): the reply goes on, is held, or
+//! stops for good.
 
 mod speaking;
+mod thinking;
 
 use super::TurnId;
 pub use speaking::{Over, Speaking};
+pub use thinking::Thinking;
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +33,7 @@ pub enum State {
         talking: bool,
     },
     /// The reply is being written; nothing of it has sounded.
-    Thinking {
-        /// The turn.
-        turn: TurnId,
-        /// Somebody speaks again; no sound until they stop.
-        talking: bool,
-        /// The first clause has been synthesized and waits.
-        ready: bool,
-        /// The whole reply has been synthesized, so many clauses.
-        clauses: Option<usize>,
-    },
+    Thinking(Thinking),
     /// The reply sounds, or is held.
     Speaking(Speaking),
     /// The reply has been played; the room and the devices still ring with it.
@@ -94,9 +88,9 @@ pub enum Input {
         /// What it was.
         outcome: Outcome,
     },
-    /// What is said over the reply was judged.
+    /// What is said over the reply, or after the question, was judged.
     Judged {
-        /// The turn whose reply it is.
+        /// The turn whose reply or question it is.
         turn: TurnId,
         /// The whole utterance was judged, not its beginning.
         whole: bool,
@@ -143,6 +137,8 @@ pub enum Input {
 pub enum Action {
     /// Drop the audio that is held for an unanswered turn.
     DropHeldAudio,
+    /// Drop the utterance after the question that was judged; the question stays held.
+    DropJudged,
     /// Give a turn up: stop its transcription, its reply, its sound. Nothing of it has sounded, or it was bitten.
     Cancel(TurnId),
     /// Begin a turn with the audio held (the unanswered turn's, if any, and the new utterance).
@@ -157,7 +153,7 @@ pub enum Action {
     Duck(TurnId),
     /// Speak as loudly as before.
     Restore(TurnId),
-    /// Judge the utterance that was spoken over the reply.
+    /// Judge the utterance that was spoken over the reply, or after the question.
     Judge(TurnId),
     /// Stop the reply for good: discard what has not sounded, remember what has.
     Interrupt(TurnId),
@@ -190,7 +186,8 @@ impl State {
     /// The turn that is alive, if any.
     pub fn turn(&self) -> Option<TurnId> {
         match *self {
-            Self::Transcribing { turn, .. } | Self::Thinking { turn, .. } => Some(turn),
+            Self::Transcribing { turn, .. } => Some(turn),
+            Self::Thinking(thinking) => Some(thinking.turn),
             Self::Speaking(speaking) => Some(speaking.turn),
             Self::Idle | Self::Listening | Self::Settling | Self::Stopped => None,
         }
@@ -218,14 +215,14 @@ impl State {
         match self {
             Self::Idle | Self::Listening | Self::Settling => self.waiting(input, next),
             Self::Transcribing { turn, talking } => Self::transcribing(turn, talking, input, next),
-            Self::Thinking { .. } => self.thinking(input, next),
+            Self::Thinking(thinking) => thinking.step(input, next),
             Self::Speaking(speaking) => speaking.step(input, next),
             Self::Stopped => (self, Vec::new()),
         }
     }
 
     /// Nobody waits for an answer: listening when somebody speaks, idle when nobody does.
-    fn waits(talking: bool) -> Self {
+    fn waiting_for(talking: bool) -> Self {
         if talking { Self::Listening } else { Self::Idle }
     }
 
@@ -236,8 +233,8 @@ impl State {
             Action::DropHeldAudio,
         ];
         let after = match self {
-            Self::Transcribing { talking, .. } | Self::Thinking { talking, .. } => {
-                Self::waits(talking)
+            Self::Transcribing { talking, .. } | Self::Thinking(Thinking { talking, .. }) => {
+                Self::waiting_for(talking)
             }
             Self::Speaking(speaking) if speaking.talking() => {
                 actions.push(Action::Sounding(false));
@@ -298,15 +295,15 @@ impl State {
             ),
             Input::Pushed => (same(talking), vec![Action::Attend]),
             Input::Transcribed { outcome, .. } => {
-                let over = |action| (Self::waits(talking), vec![Action::DropHeldAudio, action]);
+                let over = |action| {
+                    (
+                        Self::waiting_for(talking),
+                        vec![Action::DropHeldAudio, action],
+                    )
+                };
                 match outcome {
                     Outcome::Reply => (
-                        Self::Thinking {
-                            turn,
-                            talking,
-                            ready: false,
-                            clauses: None,
-                        },
+                        Self::Thinking(Thinking::new(turn, talking)),
                         vec![Action::Reply(turn)],
                     ),
                     Outcome::Done => over(Action::Finish(turn)),
@@ -319,58 +316,6 @@ impl State {
                 }
             }
             _ => (same(talking), Vec::new()),
-        }
-    }
-
-    fn thinking(self, input: Input, next: TurnId) -> (Self, Vec<Action>) {
-        let Self::Thinking {
-            turn,
-            talking,
-            ready,
-            clauses,
-        } = self
-        else {
-            return (self, Vec::new());
-        };
-        let same = |talking, ready, clauses| Self::Thinking {
-            turn,
-            talking,
-            ready,
-            clauses,
-        };
-        let sounds = || {
-            (
-                Self::Speaking(Speaking::new(turn, clauses)),
-                vec![
-                    Action::Sounding(true),
-                    Action::DropHeldAudio,
-                    Action::LetSound(turn),
-                ],
-            )
-        };
-        match input {
-            Input::SpeechStarted => (same(true, ready, clauses), Vec::new()),
-            Input::SpeechDismissed if ready => sounds(),
-            Input::SpeechDismissed => (same(false, ready, clauses), Vec::new()),
-            Input::ClauseReady { .. } if talking => (same(true, true, clauses), Vec::new()),
-            Input::ClauseReady { .. } => sounds(),
-            Input::Utterance => (
-                Self::Transcribing {
-                    turn: next,
-                    talking: false,
-                },
-                vec![Action::Cancel(turn), Action::Transcribe(next)],
-            ),
-            Input::Pushed => (
-                Self::waits(talking),
-                vec![Action::Cancel(turn), Action::DropHeldAudio, Action::Attend],
-            ),
-            Input::ReplyEnded { clauses: 0, .. } => (
-                Self::waits(talking),
-                vec![Action::DropHeldAudio, Action::Finish(turn)],
-            ),
-            Input::ReplyEnded { clauses, .. } => (same(talking, ready, Some(clauses)), Vec::new()),
-            _ => (self, Vec::new()),
         }
     }
 }
@@ -395,5 +340,7 @@ impl Input {
     }
 }
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

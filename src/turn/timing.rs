@@ -47,6 +47,13 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// When the last sample of speech was spoken.
+    pub fn speech_end(&self) -> Instant {
+        self.decided
+            .checked_sub(self.hangover)
+            .unwrap_or(self.decided)
+    }
+
     /// Starts at an endpoint that was decided at `decided`, `hangover` after the last sample of speech.
     pub fn new(hangover: Duration, decided: Instant) -> Self {
         let stages = Stages {

@@ -12,6 +12,7 @@ use hearken::listen::vad::{FRAME, SpeechDetector};
 use hearken::onnx::OnnxError;
 use hearken::reply::model::{LanguageModel, Message, ModelError, TextStream};
 use hearken::speak::voice::{Speech, Voice, VoiceError};
+use tokio::sync::Notify;
 
 /// Whatever is loud is speech.
 pub struct Loudness;
@@ -87,6 +88,8 @@ pub enum Writes {
     Fails(ModelError),
     BreaksOff(&'static [&'static str], ModelError),
     Hangs,
+    /// When it is told to.
+    Late(Arc<Notify>, &'static [&'static str]),
 }
 
 /// The messages of every reply that was asked for.
@@ -125,6 +128,11 @@ impl LanguageModel for ScriptedModel {
                 futures_util::stream::iter(pieces).boxed()
             }
             Some(Writes::Hangs) => futures_util::stream::pending().boxed(),
+            Some(Writes::Late(told, text)) => {
+                futures_util::stream::once(async move { told.notified_owned().await })
+                    .flat_map(move |()| futures_util::stream::iter(pieces(text)))
+                    .boxed()
+            }
             None => futures_util::stream::empty().boxed(),
         }
     }

@@ -24,6 +24,11 @@ impl Conductor {
     pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::DropHeldAudio => self.held = Held::default(),
+            Action::DropJudged => {
+                if self.held.utterances.len() > self.held.asked {
+                    self.held.utterances.remove(self.held.asked);
+                }
+            }
             Action::Cancel(id) => self.cancel(id),
             Action::Transcribe(id) => self.transcribe(id),
             Action::Reply(_) => self.reply(),
@@ -117,6 +122,7 @@ impl Conductor {
             self.bus.emit(Event::TurnStarted { turn: id });
         }
         let mut turn = Turn::new(id, timing, announced);
+        self.held.asked = self.held.utterances.len();
         let known = self.held.known.take();
         let parts = parts(&self.held.utterances, self.manners.longest);
         let (worker, notes, flag) = (

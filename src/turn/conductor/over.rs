@@ -75,6 +75,13 @@ pub(super) struct Cut {
     after_ms: f64,
 }
 
+impl Cut {
+    /// Whether it is the reply of `turn`.
+    pub(super) fn is_of(&self, turn: TurnId) -> bool {
+        self.turn.id == turn
+    }
+}
+
 impl Conductor {
     /// Time since the first sound of the speech that is going on, in ms.
     fn since_speech_ms(&self) -> f64 {
@@ -117,14 +124,18 @@ impl Conductor {
         self.transcribe_over(speaking.turn, false, extent, vec![partial.samples]);
     }
 
-    /// The utterance over the reply is complete.
+    /// The utterance over the reply, or after the question, is complete.
     pub(super) fn judge(&mut self, turn: TurnId) {
         self.probe.stop();
         let extent = Extent {
             voiced_ms: 0,
             over: true,
         };
-        let whole = parts(&self.held.utterances, self.manners.longest);
+        let judged = match self.state {
+            State::Thinking(_) => self.held.after_question(),
+            _ => &self.held.utterances[..],
+        };
+        let whole = parts(judged, self.manners.longest);
         self.transcribe_over(turn, true, extent, whole);
     }
 
@@ -165,15 +176,15 @@ impl Conductor {
         extent: Extent,
         result: Result<Transcript, TranscribeError>,
     ) {
-        let State::Speaking(speaking) = self.state else {
-            return;
-        };
         // One that was called off may have sent its note already.
         let latest = number == self.probe.number && self.probe.running.is_some();
-        if speaking.turn != turn || !latest {
+        if self.state.turn() != Some(turn) || !latest {
             return;
         }
         self.probe.running = None;
+        let State::Speaking(speaking) = self.state else {
+            return self.after_question(turn, result);
+        };
         let verdict = match &result {
             Ok(transcript) => self.verdict(transcript, extent, speaking.held),
             // Without words only length is left, and a whole utterance has been long enough for nothing.
@@ -258,7 +269,7 @@ impl Conductor {
         let notes = self.notes_in.clone();
         tokio::spawn(async move {
             tokio::time::sleep(CUT_WITHIN).await;
-            let _ = notes.send(Note::CutOverdue).await;
+            let _ = notes.send(Note::CutOverdue { turn: id }).await;
         });
     }
 

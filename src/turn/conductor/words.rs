@@ -136,6 +136,7 @@ impl Conductor {
         alive.answer = answer;
         // It has been obeyed: who says more is not to have it obeyed twice.
         self.held.utterances.clear();
+        self.held.asked = 0;
         match alive.answer {
             Some(_) => Outcome::Reply,
             None => Outcome::Done,
@@ -261,7 +262,7 @@ fn called_off(text: &str, language: &str) -> bool {
 }
 
 /// How loud somebody spoke: the loudest 100 ms of it, in dB of full scale.
-fn level_db(utterances: &[Vec<f32>]) -> f32 {
+pub(super) fn level_db(utterances: &[Vec<f32>]) -> f32 {
     let loudest = utterances
         .iter()
         .flat_map(|utterance| utterance.chunks(1_600))

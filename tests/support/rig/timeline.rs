@@ -73,6 +73,12 @@ impl Timeline {
             .map(|entry| entry.ms + moment.ms)
     }
 
+    /// What field `name` of each event `kind` was, where it is a number.
+    pub fn numbers(&self, kind: &str, name: &str) -> Vec<f64> {
+        let of_kind = self.0.iter().filter(|entry| entry.kind == kind);
+        of_kind.filter_map(|e| e.value[name].as_f64()).collect()
+    }
+
     /// The place of the entry that `moment` names exactly; `None` for one that lies beside an event.
     fn place(&self, moment: &Moment) -> Option<usize> {
         if moment.ms != 0 {
