@@ -16,7 +16,7 @@ const LOOK: usize = EAR_RATE as usize * 35 / 10;
 
 /// A call in words that are less sure than whisper's floor, but not less than this mean log-probability, is believed when
 /// the name is chosen as well: then it is the name alone that was heard.
-const DOUBT: f32 = -1.35;
+const DOUBT: f32 = -1.6;
 
 /// A transcriber that looks twice at a call of the name that it expects.
 pub struct Confirming<T> {

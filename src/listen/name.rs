@@ -34,6 +34,10 @@ const LIKE: f32 = 0.30;
 const EDGE: usize = 3;
 /// Names that are nearer than this are one, spelled in two ways: "Anna" and "Ana".
 const SPELLING: f32 = 0.05;
+/// A "hey" that whisper writes as part of the name is at most so many sounds: "Paisamanta" …
+const GLUED: usize = 2;
+/// … and the name at least so many: "Geneva" does not call Eva.
+const LONG: usize = 6;
 /// Words that are all common ones ("summon the") must be this near.
 const COMMON_WORDS: f32 = 0.06;
 
@@ -320,7 +324,27 @@ impl Name {
                 }
             }
         }
+        if let ([only], []) = (sentence, &found[..])
+            && self.is_glued(only)
+        {
+            found.push(Found {
+                first: 0,
+                end: 1,
+                sure: true,
+                ending: Ending::Bare,
+            });
+        }
         found
+    }
+
+    /// Whether a word that is all of a sentence ends in the name, behind the sounds of a "hey".
+    fn is_glued(&self, word: &Word<'_>) -> bool {
+        let sounds = sound::sounds(word.text);
+        let long = self.sounds.len() >= LONG && !word.possessive;
+        long && (1..=GLUED.min(sounds.len())).any(|n| {
+            let apart = sound::distance(&self.sounds, &sounds[n..]) / self.sounds.len() as f32;
+            sound::is_vowel(sounds[n - 1]) && apart <= SURE
+        })
     }
 
     /// How far `words` together are from the name, in parts of its length, when that is near enough to be it.

@@ -13,7 +13,7 @@ pub(super) type Sound = u8;
 
 const VOWELS: &[Sound] = b"aeiou";
 
-fn is_vowel(sound: Sound) -> bool {
+pub(super) fn is_vowel(sound: Sound) -> bool {
     VOWELS.contains(&sound)
 }
 

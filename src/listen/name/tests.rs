@@ -463,3 +463,20 @@ fn what_was_said_to_somebody_else_is_left_out() {
     );
     assert_eq!(addressed("And what about Rome?"), "And what about Rome?");
 }
+
+#[test]
+fn a_hey_that_is_written_into_the_name_is_a_call() {
+    let samantha = Name::new("Samantha").unwrap();
+    for text in ["Paisamanta.", "Heysamantha!", "Asamantha."] {
+        assert_eq!(samantha.called(text), Called::Alone, "{text}");
+    }
+    for text in [
+        "Paisamanta is far away.",
+        "Paisamanta's.",
+        "Semantics.",
+        "Manta.",
+    ] {
+        assert_eq!(samantha.called(text), Called::No, "{text}");
+    }
+    assert_eq!(Name::new("Eva").unwrap().called("Geneva."), Called::No);
+}
