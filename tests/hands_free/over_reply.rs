@@ -1,0 +1,285 @@
+//! What is said over a reply.
+
+use hearken::audio::EAR_RATE;
+use hearken::config::Policy;
+use hearken::daemon;
+use hearken::event::Event;
+use hearken::reply::model::Role;
+
+use super::room::*;
+use crate::scripted::Writes;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sentence_stops_the_reply_and_the_history_holds_what_was_heard() {
+    let mut room = enter(
+        &["Samantha, tell me a story.", "What about the queen?"],
+        vec![STORY, Writes::Text(&["She was out."])],
+    );
+    room.speaking(0).await;
+    room.say(1);
+    let seen = room
+        .until("the end of the reply", |e| {
+            matches!(e, Event::TurnFinished(_))
+        })
+        .await;
+    let place = |wanted: fn(&Event) -> bool| seen.iter().position(wanted).unwrap();
+    let ducked = place(|e| matches!(e, Event::Ducked { .. }));
+    let interrupted = place(|e| matches!(e, Event::Interrupted { .. }));
+    assert!(ducked < interrupted, "{seen:?}");
+    let Some(Event::TurnFinished(report)) = seen.last() else {
+        panic!()
+    };
+    assert!(report.interrupted);
+    // 0.55 of the second clause's 29 characters, whole words.
+    assert_eq!(report.reply, "Once there was a king. He lived in a");
+    room.loudspeaker.let_play(60.0);
+    assert_eq!(room.finished().await.reply, "She was out.");
+    room.loudspeaker.quieter_by(0.0).await;
+    let asked = room.asked();
+    let texts: Vec<_> = asked[1][1..]
+        .iter()
+        .map(|m| (m.role, m.text.as_str()))
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            (Role::User, "Tell me a story."),
+            (Role::Assistant, "Once there was a king. He lived in a —"),
+            (Role::User, "(interrupting) What about the queen?"),
+        ]
+    );
+    room.leave().await;
+}
+
+/// The beginning of a sentence stops the reply while it is still being said, and is not lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_sentence_stops_the_reply_before_it_ends() {
+    let mut room = enter_before(
+        sparing_microphone(),
+        &["Samantha, tell me a story.", "What about the queen?"],
+        vec![STORY, Writes::Text(&["She was out."])],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    let silence = || vec![0.0; 2 * EAR_RATE as usize];
+    room.feed.play([spoken(0, 600), silence()].concat());
+    room.loudspeaker.let_play(0.5);
+    room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    room.feed.play(spoken(1, 700));
+    let seen = room
+        .until("the interruption", |e| {
+            matches!(e, Event::Interrupted { .. })
+        })
+        .await;
+    assert!(!seen.iter().any(|e| matches!(e, Event::TurnStarted { .. })));
+    room.loudspeaker.let_play(60.0);
+    room.feed.play([spoken(1, 700), silence()].concat());
+    let next = |e: &Event| matches!(e, Event::Transcribed { .. });
+    room.until("the next turn", next).await;
+    assert_eq!(room.finished().await.transcript, "What about the queen?");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_murmur_only_makes_it_quieter_for_a_moment() {
+    let mut room = enter(&["Samantha, tell me a story.", "Uh-huh."], vec![STORY]);
+    room.speaking(0).await;
+    room.say(1);
+    let seen = room
+        .until("full loudness", |e| matches!(e, Event::Restored { .. }))
+        .await;
+    assert!(seen.iter().any(|e| matches!(e, Event::Ducked { .. })));
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert!(!report.interrupted);
+    assert!(report.reply.ends_with("And he was happy."));
+    assert_eq!(room.asked().len(), 1, "a murmur is no question");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_stops_and_asks_nobody() {
+    let mut room = enter(&["Samantha, tell me a story.", "Stop!"], vec![STORY]);
+    room.speaking(0).await;
+    room.say(1);
+    assert!(room.finished().await.interrupted);
+    let stop = |e: &Event| {
+        matches!(
+            e,
+            Event::Command {
+                command: "stop",
+                ..
+            }
+        )
+    };
+    room.until("the command", stop).await;
+    assert_eq!(room.finished().await.reply, "");
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_reply_waits_and_goes_on_to_its_end() {
+    let mut room = enter(
+        &["Samantha, tell me a story.", "Pause.", "Go on."],
+        vec![STORY],
+    );
+    room.speaking(0).await;
+    room.say(1);
+    room.until("the pause", |e| matches!(e, Event::Held { .. }))
+        .await;
+    let played = room.loudspeaker.desk().played;
+    room.loudspeaker.let_play(60.0);
+    room.say(2);
+    room.until("going on", |e| matches!(e, Event::WentOn { .. }))
+        .await;
+    assert!(played < 3 * u64::from(RATE));
+    let report = room.finished().await;
+    assert!(!report.interrupted);
+    assert!(report.reply.ends_with("And he was happy."));
+    assert_eq!(room.loudspeaker.desk().played, 3 * u64::from(RATE));
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn louder_is_louder_and_stops_nothing() {
+    let mut room = enter(
+        &["Samantha, tell me a story.", "Louder, please."],
+        vec![STORY],
+    );
+    room.speaking(0).await;
+    room.say(1);
+    let louder = |e: &Event| {
+        matches!(
+            e,
+            Event::Command {
+                command: "louder",
+                ..
+            }
+        )
+    };
+    room.until("the command", louder).await;
+    room.loudspeaker.let_play(60.0);
+    assert!(!room.finished().await.interrupted);
+    let loudest = room
+        .loudspeaker
+        .desk()
+        .gains
+        .iter()
+        .fold(0.0f32, |a, b| a.max(*b));
+    assert!((loudest - 1.2).abs() < 0.01, "{loudest}");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_policy_name_a_sentence_is_not_enough() {
+    let mut config = config();
+    config.barge_in.policy = Policy::Name;
+    let mut room = enter_with(
+        &[
+            "Samantha, tell me a story.",
+            "What about the queen?",
+            "Samantha, stop.",
+        ],
+        vec![STORY],
+        config,
+        None,
+    );
+    room.speaking(0).await;
+    room.say(1);
+    room.say(2);
+    let report = room.finished().await;
+    assert!(report.interrupted);
+    let stop = |e: &Event| {
+        matches!(
+            e,
+            Event::Command {
+                command: "stop",
+                ..
+            }
+        )
+    };
+    room.until("the command", stop).await;
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
+/// An echo of the reply's last words that is heard as speech is no question.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_own_last_words_are_not_answered() {
+    let mut room = enter(
+        &[
+            "Samantha, what is a whale?",
+            "Live in the deep sea.",
+            "And what is a cat?",
+        ],
+        vec![
+            Writes::Text(&["They live in the deep sea."]),
+            Writes::Text(&["A smaller one."]),
+        ],
+    );
+    room.loudspeaker.let_play(60.0);
+    room.say(0);
+    room.finished().await;
+    room.say(1);
+    room.until("its own words", |e| *e == Event::Overheard)
+        .await;
+    assert_eq!(room.answered(2).await.reply, "A smaller one.");
+    assert_eq!(room.asked().len(), 2);
+    room.leave().await;
+}
+
+/// Whoever speaks again while the first utterance is being judged does not keep it from being judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn murmurs_one_after_the_other_leave_the_reply_alone() {
+    let sentences = &["Samantha, tell me a story.", "Uh-huh.", "Right.", "Yeah."];
+    let mut room = enter(sentences, vec![STORY]);
+    room.speaking(0).await;
+    for index in [1, 2, 3, 1, 2] {
+        room.say(index);
+    }
+    // Those that come quickly are judged as one; how many are depends on the machine.
+    let restored = |e: &Event| matches!(e, Event::Restored { .. });
+    let seen = room.until("full loudness", restored).await;
+    assert!(!seen.iter().any(|e| matches!(e, Event::Interrupted { .. })));
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert!(!report.interrupted && report.reply.ends_with("And he was happy."));
+    room.loudspeaker.quieter_by(0.0).await;
+    room.leave().await;
+}
+
+/// What it says itself is no command, even when it is heard as speech.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_own_louder_is_no_command() {
+    let story = Writes::Text(&[
+        "Once there was a king. ",
+        "Much louder than this, he said to them. ",
+        "And he was happy.",
+    ]);
+    let mut room = enter(&["Samantha, tell me a story.", "Louder."], vec![story]);
+    room.speaking(0).await;
+    room.say(1);
+    room.until("full loudness", |e| matches!(e, Event::Restored { .. }))
+        .await;
+    room.loudspeaker.let_play(60.0);
+    let over = |e: &Event| matches!(e, Event::TurnFinished(_));
+    let seen = room.until("the end", over).await;
+    assert!(!seen.iter().any(|e| matches!(e, Event::Command { .. })));
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_quieter_while_it_is_judged() {
+    let mut room = enter(&["Samantha, tell me a story.", ENDLESS], vec![STORY]);
+    room.speaking(0).await;
+    room.loudspeaker.quieter_by(0.0).await;
+    room.say(1);
+    room.loudspeaker.quieter_by(12.0).await;
+    room.push.notify_one();
+    assert!(room.finished().await.interrupted);
+    room.loudspeaker.quieter_by(0.0).await;
+    room.leave().await;
+}

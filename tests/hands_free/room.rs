@@ -1,0 +1,357 @@
+//! A room with scripted models, a scripted loudspeaker and somebody who speaks.
+//!
+//! How loud somebody speaks says what they say: the scripted transcriber reads it off the samples, so that it does not
+//! matter how often hearken listens to the beginning.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::scripted::{Asked, Loudness, ScriptedModel, Writes};
+use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
+use hearken::audio::{EAR_RATE, Speaker, SpeakerError};
+use hearken::config::{Config, Policy};
+use hearken::daemon::{self, Parts};
+use hearken::event::{Bus, Event, TurnReport};
+use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
+use hearken::reply::model::Message;
+use hearken::speak::voice::{Speech, Voice, VoiceError};
+use hearken::turn::conductor::Ending;
+use tokio::sync::Notify;
+use tokio::sync::broadcast::Receiver;
+use tokio::task::JoinHandle;
+
+pub const BOUND: Duration = Duration::from_secs(30);
+/// Of the scripted loudspeaker and voice, in Hz.
+pub const RATE: u32 = 8_000;
+
+/// What takes until everybody leaves to be read.
+pub const ENDLESS: &str = "…";
+
+/// Says the sentence whose number is the loudness.
+struct ByLoudness {
+    sentences: &'static [&'static str],
+    leaving: Arc<AtomicBool>,
+}
+
+/// So loud is sentence `index`.
+pub fn loudness(index: usize) -> f32 {
+    0.1 + 0.04 * index as f32
+}
+
+pub fn spoken(index: usize, ms: usize) -> Vec<f32> {
+    vec![loudness(index); ms * EAR_RATE as usize / 1000]
+}
+
+impl Transcriber for ByLoudness {
+    fn transcribe(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        // Each stretch of one loudness is a sentence.
+        let mut said: Vec<usize> = samples
+            .iter()
+            .filter(|s| **s > 0.05)
+            .map(|s| ((s - 0.1) / 0.04).round() as usize)
+            .collect();
+        said.dedup();
+        let text: Vec<_> = said.iter().map(|index| self.sentences[*index]).collect();
+        let ends = || abort.load(Ordering::Relaxed) || self.leaving.load(Ordering::Relaxed);
+        while text.contains(&ENDLESS) && !ends() {
+            std::thread::yield_now();
+        }
+        Ok(Transcript {
+            text: text.join(" "),
+            language: "en".into(),
+            mean_logprob: -0.1,
+            refused: None,
+            doubted: String::new(),
+        })
+    }
+}
+
+/// A second of sound for each clause.
+struct Slow;
+
+impl Voice for Slow {
+    fn say(&mut self, text: &str) -> Result<Speech, VoiceError> {
+        let sounds = text.contains(char::is_alphanumeric);
+        Ok(Speech {
+            samples: vec![0.1; if sounds { RATE as usize } else { 0 }],
+            rate: RATE,
+        })
+    }
+
+    fn set_rate(&mut self, _: u32) {}
+
+    fn name(&self) -> String {
+        "scripted".into()
+    }
+}
+
+#[derive(Default)]
+pub struct Desk {
+    pub written: u64,
+    pub played: u64,
+    pub allowed: u64,
+    pub gains: Vec<f32>,
+    pub paused: bool,
+}
+
+/// A loudspeaker that plays no further than it is let.
+#[derive(Clone, Default)]
+pub struct Loudspeaker(Arc<Mutex<Desk>>);
+
+impl Loudspeaker {
+    pub fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap()
+    }
+
+    /// Lets it play so much more, in s.
+    pub fn let_play(&self, seconds: f32) {
+        self.desk().allowed += (seconds * RATE as f32) as u64;
+    }
+}
+
+impl Loudspeaker {
+    /// Waits until it plays `db` quieter than usual, whether or not anything sounds.
+    pub async fn quieter_by(&self, db: f32) {
+        let wanted = 10f32.powf(-db / 20.0);
+        let is = |gain: &f32| (gain - wanted).abs() < 0.01;
+        let there = async {
+            while !self.desk().gains.last().is_some_and(is) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(BOUND, there).await;
+        assert!(
+            waited.is_ok(),
+            "not {db} dB quieter: {:?}",
+            self.desk().gains
+        );
+    }
+}
+
+impl Speaker for Loudspeaker {
+    fn rate(&self) -> u32 {
+        RATE
+    }
+
+    fn write(&mut self, samples: &[f32]) -> Result<usize, SpeakerError> {
+        let mut desk = self.desk();
+        let taken = samples
+            .len()
+            .min(2_000 - (desk.written - desk.played) as usize);
+        desk.written += taken as u64;
+        if !desk.paused {
+            let step = (desk.written - desk.played).min(desk.allowed);
+            desk.played += step;
+            desk.allowed -= step;
+        }
+        Ok(taken)
+    }
+
+    fn written(&self) -> u64 {
+        self.desk().written
+    }
+
+    fn played(&self) -> u64 {
+        self.desk().played
+    }
+
+    fn flush(&mut self) {
+        let mut desk = self.desk();
+        desk.played = desk.written;
+        desk.allowed = 0;
+    }
+
+    fn set_gain(&mut self, gain: f32) {
+        let mut desk = self.desk();
+        if desk.gains.last() != Some(&gain) {
+            desk.gains.push(gain);
+        }
+    }
+
+    fn pause(&mut self, paused: bool) {
+        self.desk().paused = paused;
+    }
+}
+
+pub struct Room {
+    pub feed: FileMicrophoneFeed,
+    pub events: Receiver<Event>,
+    pub asked: Asked,
+    pub loudspeaker: Loudspeaker,
+    pub push: Arc<Notify>,
+    pub leaving: Arc<AtomicBool>,
+    pub ending: JoinHandle<Result<(), Ending>>,
+}
+
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.audio.chimes = false;
+    // What is scripted is heard to the sample.
+    config.echo.noise_suppression = false;
+    config.barge_in.policy = Policy::Speech;
+    config
+}
+
+pub fn enter(sentences: &'static [&'static str], writes: Vec<Writes>) -> Room {
+    enter_with(sentences, writes, config(), None)
+}
+
+pub fn enter_with(
+    sentences: &'static [&'static str],
+    writes: Vec<Writes>,
+    config: Config,
+    name_file: Option<&Path>,
+) -> Room {
+    enter_before(
+        FileMicrophone::new(Pace::AsFast),
+        sentences,
+        writes,
+        config,
+        name_file,
+        daemon::PATIENCE,
+    )
+}
+
+pub fn enter_before(
+    (microphone, feed): (FileMicrophone, FileMicrophoneFeed),
+    sentences: &'static [&'static str],
+    writes: Vec<Writes>,
+    config: Config,
+    name_file: Option<&Path>,
+    patience: Duration,
+) -> Room {
+    let (model, asked) = ScriptedModel::new(writes);
+    let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
+    let leaving = Arc::new(AtomicBool::new(false));
+    let parts = Parts {
+        microphone: Box::new(microphone),
+        vad: Box::new(Loudness),
+        wake: None,
+        transcriber: Box::new(ByLoudness {
+            sentences,
+            leaving: Arc::clone(&leaving),
+        }),
+        model,
+        voice: Box::new(Slow),
+        speaker: Box::new(loudspeaker.clone()),
+        push: Arc::clone(&push),
+        name_file: name_file.map(Path::to_owned),
+        patience,
+    };
+    let bus = Bus::default();
+    let events = bus.subscribe();
+    let ending =
+        tokio::spawn(async move { daemon::run(parts, &config, bus, <_>::default()).await });
+    Room {
+        feed,
+        events,
+        asked,
+        loudspeaker,
+        push,
+        leaving,
+        ending,
+    }
+}
+
+/// One that hears nothing at all after what is played to it, not even silence.
+pub fn sparing_microphone() -> (FileMicrophone, FileMicrophoneFeed) {
+    let (mut microphone, feed) = FileMicrophone::new(Pace::AsFast);
+    microphone.set_tail(Duration::ZERO);
+    (microphone, feed)
+}
+
+impl Room {
+    /// Somebody says sentence `index`.
+    pub fn say(&self, index: usize) {
+        self.feed.play(spoken(index, 600));
+    }
+
+    /// Events up to the first that `wanted` takes; all of them.
+    pub async fn until(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut seen = Vec::new();
+        let search = async {
+            loop {
+                seen.push(self.events.recv().await.unwrap());
+                if seen.last().is_some_and(&wanted) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(BOUND, search).await.is_err() {
+            panic!("{what} never came; there were {seen:?}");
+        }
+        seen
+    }
+
+    pub async fn overheard(&mut self) {
+        let seen = self.until("overheard", |e| *e == Event::Overheard).await;
+        let leaks = |e: &Event| matches!(e, Event::Transcribed { .. } | Event::TurnStarted { .. });
+        assert!(
+            !seen.iter().any(leaks),
+            "words left the listening: {seen:?}"
+        );
+    }
+
+    pub async fn finished(&mut self) -> TurnReport {
+        let seen = self
+            .until("the end of a turn", |e| matches!(e, Event::TurnFinished(_)))
+            .await;
+        match seen.into_iter().next_back() {
+            Some(Event::TurnFinished(report)) => report,
+            _ => unreachable!(),
+        }
+    }
+
+    /// Somebody says sentence `index`, and is answered to the end.
+    pub async fn answered(&mut self, index: usize) -> TurnReport {
+        self.loudspeaker.let_play(60.0);
+        self.say(index);
+        let report = self.finished().await;
+        self.until("listening", |e| *e == Event::Listening).await;
+        self.loudspeaker.desk().allowed = 0;
+        report
+    }
+
+    /// Somebody says sentence `index`; the reply sounds up to the middle of its second clause.
+    pub async fn speaking(&mut self, index: usize) {
+        self.say(index);
+        self.loudspeaker.let_play(1.55);
+        let mut clauses = 0;
+        while clauses < 2 {
+            self.until("a clause", |e| matches!(e, Event::ClauseStarted { .. }))
+                .await;
+            clauses += 1;
+        }
+        let half = |desk: &Desk| desk.allowed == 0;
+        while !half(&self.loudspeaker.desk()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub fn asked(&self) -> Vec<Vec<Message>> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub async fn leave(self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        self.loudspeaker.let_play(600.0);
+        self.feed.end();
+        tokio::time::timeout(BOUND, self.ending)
+            .await
+            .expect("it never ended")
+            .unwrap()
+            .unwrap();
+    }
+}
+
+pub const STORY: Writes = Writes::Text(&[
+    "Once there was a king. ",
+    "He lived in a big old castle. ",
+    "And he was happy.",
+]);
