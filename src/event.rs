@@ -99,7 +99,8 @@ pub enum Event {
     Awake,
     /// What echo cancellation achieved in the reply that has just been played.
     Echo(EchoState),
-    /// The turn was given up before it sounded, because the speaker had not finished or the daemon stops.
+    /// The turn was given up: the speaker had not finished, somebody pushed to talk before it sounded, it hung, or the
+    /// daemon stops.
     TurnCancelled {
         /// The turn.
         turn: TurnId,

@@ -323,6 +323,8 @@ fn the_table_counts_runs_names_what_was_wrong_most_often_and_how_soon_things_cam
     table.note("cough", &[]);
     table.measure("ducked", &[90.0, 70.0]);
     table.measure("ducked", &[110.0]);
+    table.passed_again("cough");
+    assert_eq!(table.again(), ["cough"]);
     assert_eq!(table.totals(), (2, 3));
     assert_eq!(table.failed(), ["stop"]);
     let text = table.print();

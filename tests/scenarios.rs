@@ -169,6 +169,12 @@ fn main() -> ExitCode {
     if failed > 0 {
         println!("\nfailures:\n    {}", table.failed().join("\n    "));
     }
+    if !table.again().is_empty() {
+        println!(
+            "\npassed only when tried again:\n    {}",
+            table.again().join("\n    ")
+        );
+    }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in \
@@ -238,6 +244,7 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                     };
                     let folder = rig::run::folder(&base, name, number);
                     let mut outcome = run_one(scenario, &speech, &mut server, &folder);
+                    let failed_first = !outcome.wrong.is_empty();
                     for _ in 1..args.tries {
                         if outcome.wrong.is_empty() {
                             break;
@@ -248,6 +255,9 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                     }
                     let mut table = table.lock().unwrap();
                     table.note(name, &outcome.wrong);
+                    if failed_first && outcome.wrong.is_empty() {
+                        table.passed_again(name);
+                    }
                     for event in ["ducked", "interrupted"] {
                         table.measure(event, &outcome.timeline.numbers(event, "after_ms"));
                     }

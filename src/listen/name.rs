@@ -36,7 +36,9 @@ const EDGE: usize = 3;
 const SPELLING: f32 = 0.05;
 /// A "hey" that whisper writes as part of the name is at most so many sounds: "Paisamanta" …
 const GLUED: usize = 2;
-/// … and the name at least so many: "Geneva" does not call Eva.
+/// … the name behind it may differ by so much of its length …
+const GLUED_SURE: f32 = 0.06;
+/// … and is at least so many: "Geneva" does not call Eva.
 const LONG: usize = 6;
 /// Words that are all common ones ("summon the") must be this near.
 const COMMON_WORDS: f32 = 0.06;
@@ -341,10 +343,13 @@ impl Name {
     fn is_glued(&self, word: &Word<'_>) -> bool {
         let sounds = sound::sounds(word.text);
         let long = self.sounds.len() >= LONG && !word.possessive;
-        long && (1..=GLUED.min(sounds.len())).any(|n| {
-            let apart = sound::distance(&self.sounds, &sounds[n..]) / self.sounds.len() as f32;
-            sound::is_vowel(sounds[n - 1]) && apart <= SURE
-        })
+        let other = words::COMMON.has(&word.lower)
+            || self.is_somebody_else(std::slice::from_ref(word), 1.0);
+        long && !other
+            && (1..=GLUED.min(sounds.len())).any(|n| {
+                let apart = sound::distance(&self.sounds, &sounds[n..]) / self.sounds.len() as f32;
+                sound::is_vowel(sounds[n - 1]) && apart <= GLUED_SURE
+            })
     }
 
     /// How far `words` together are from the name, in parts of its length, when that is near enough to be it.

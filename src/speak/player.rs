@@ -146,15 +146,41 @@ impl Player {
     }
 }
 
+/// One reply's way to the player: after the next flush nothing sounds that is sent along it, however late it comes.
+#[derive(Clone)]
+pub struct Line {
+    player: PlayerHandle,
+    /// How many flushes there had been when it began.
+    flushes: u64,
+}
+
+impl Line {
+    /// As [`PlayerHandle::play`].
+    ///
+    /// # Errors
+    /// [`PlayerGone`] when the thread has ended.
+    pub async fn play(&self, item: PlayItem) -> Result<(), PlayerGone> {
+        let command = Command::Play(self.flushes, Sound::Clause(item));
+        self.player.send(command).await
+    }
+}
+
 impl PlayerHandle {
+    /// A way to the player that ends with the next flush.
+    pub fn line(&self) -> Line {
+        Line {
+            player: self.clone(),
+            flushes: self.shared.flushes.load(Ordering::Acquire),
+        }
+    }
+
     /// Plays a clause after all that was sent before it. Waits while the player has one to write and one in hand.
     /// A flush during the wait stops it like any other.
     ///
     /// # Errors
     /// [`PlayerGone`] when the thread has ended.
     pub async fn play(&self, item: PlayItem) -> Result<(), PlayerGone> {
-        let flushes = self.shared.flushes.load(Ordering::Acquire);
-        self.send(Command::Play(flushes, Sound::Clause(item))).await
+        self.line().play(item).await
     }
 
     /// Plays a chime after what is being written now. A chime that would have to wait longer is left out: late, it

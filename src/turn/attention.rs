@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command::{self, Interjection, interjection};
+use crate::command::{self, Command, Interjection, interjection};
 use crate::config::{self, Mode};
 use crate::listen::name::{Called, Name};
 
@@ -155,6 +155,10 @@ impl Attention {
                 true => Regard::Called,
                 false => Regard::Wanted(said.text.to_owned()),
             };
+        }
+        // "Wake up" needs no name: whoever sent it to sleep may not remember it.
+        if self.asleep && command::recognise(said.text, said.language) == Some(Command::Wake) {
+            return Regard::Wanted(said.text.to_owned());
         }
         if !open {
             return Regard::Other { leave: false };

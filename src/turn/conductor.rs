@@ -3,6 +3,7 @@
 
 mod act;
 mod after;
+mod held;
 mod over;
 mod progress;
 mod words;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::held::{Held, Spoken};
 pub use self::over::Extent;
 use self::over::{Cut, Probe};
 use super::TurnId;
@@ -30,7 +32,6 @@ use crate::config::Policy;
 use crate::event::{Bus, Event};
 use crate::listen::ear::EarHandle;
 use crate::listen::name::Name;
-use crate::listen::transcribe::Transcript;
 use crate::listen::worker::Worker;
 use crate::listen::{Heard, Utterance};
 use crate::onnx::OnnxError;
@@ -168,25 +169,6 @@ impl Turn {
             told: false,
         }
     }
-}
-
-/// What has been said and not been answered.
-#[derive(Default)]
-struct Held {
-    /// The utterances, oldest first.
-    utterances: Vec<Vec<f32>>,
-    /// The first so many of them are the question of the turn that is alive.
-    asked: usize,
-    /// One of them began when no name was needed.
-    in_window: bool,
-    /// One of them began while a reply sounded, or right after.
-    over_reply: bool,
-    /// Whether the wake model fired in one of them; `None` without a wake model.
-    woken: Option<bool>,
-    /// The stopwatch of the latest.
-    timing: Option<Timing>,
-    /// The words of all of them, when they are known already.
-    known: Option<Transcript>,
 }
 
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device.
@@ -356,14 +338,16 @@ impl Conductor {
         }
         let hangover = utterance.endpoint.saturating_sub(utterance.speech_end);
         let hangover = Duration::from_secs_f64(hangover as f64 / f64::from(EAR_RATE));
+        let timing = Timing::new(hangover, utterance.decided);
         let held = &mut self.held;
-        held.utterances.push(utterance.samples);
-        while held.utterances.iter().map(Vec::len).sum::<usize>() > MOST_HELD
-            && held.utterances.len() > 1
-        {
+        held.utterances.push(Spoken {
+            samples: utterance.samples,
+            began: self.speech_began,
+            ended: timing.speech_end(),
+        });
+        while held.length() > MOST_HELD && held.utterances.len() > 1 {
             warn!("somebody has spoken for minutes without an end; the oldest is dropped");
-            held.utterances.remove(0);
-            held.asked = held.asked.saturating_sub(1);
+            held.drop_oldest();
         }
         held.in_window |= self.began_in_window;
         held.over_reply |= self.began_over;
@@ -373,7 +357,7 @@ impl Conductor {
             (Some(before), Some(latest)) => Some(before || latest),
         };
         held.known = None;
-        held.timing = Some(Timing::new(hangover, utterance.decided));
+        held.timing = Some(timing);
         self.take(Input::Utterance);
     }
 

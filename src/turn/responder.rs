@@ -17,7 +17,7 @@ use super::timing::Stage;
 use crate::reply::clause::Splitter;
 use crate::reply::failure;
 use crate::reply::model::{LanguageModel, Message, ModelError};
-use crate::speak::player::{PlayItem, PlayerHandle};
+use crate::speak::player::{Line, PlayItem};
 use crate::speak::spoken;
 use crate::speak::voice::VoiceError;
 use crate::speak::worker::Synthesizer;
@@ -119,7 +119,7 @@ pub struct Job {
     /// Who says it.
     pub synthesizer: Synthesizer,
     /// Who plays it.
-    pub player: PlayerHandle,
+    pub player: Line,
     /// Set when the turn is given up.
     pub abort: Arc<AtomicBool>,
     /// Opens when the first clause may sound.
@@ -249,7 +249,7 @@ struct Saying<'a> {
     turn: TurnId,
     language: &'a str,
     synthesizer: Synthesizer,
-    player: PlayerHandle,
+    player: Line,
     abort: Arc<AtomicBool>,
     notes: &'a mpsc::Sender<Note>,
     /// Until the first clause has passed it.

@@ -139,6 +139,8 @@ pub enum Action {
     DropHeldAudio,
     /// Drop the utterance after the question that was judged; the question stays held.
     DropJudged,
+    /// The utterance after the question that was judged is part of the question from now on.
+    KeepJudged,
     /// Give a turn up: stop its transcription, its reply, its sound. Nothing of it has sounded, or it was bitten.
     Cancel(TurnId),
     /// Begin a turn with the audio held (the unanswered turn's, if any, and the new utterance).

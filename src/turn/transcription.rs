@@ -7,12 +7,12 @@ use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::listen::worker::Worker;
 
 /// The utterances, joined as far as `longest` samples allow: what somebody says with a pause in it is one sentence.
-pub fn parts(held: &[Vec<f32>], longest: usize) -> Vec<Vec<f32>> {
+pub fn parts<'s>(held: impl IntoIterator<Item = &'s [f32]>, longest: usize) -> Vec<Vec<f32>> {
     let mut parts: Vec<Vec<f32>> = Vec::new();
     for utterance in held {
         match parts.last_mut() {
             Some(last) if last.len() + utterance.len() <= longest => last.extend(utterance),
-            _ => parts.push(utterance.clone()),
+            _ => parts.push(utterance.to_vec()),
         }
     }
     parts
@@ -57,10 +57,10 @@ mod tests {
             vec![4.0; 9],
             vec![5.0; 1],
         ];
-        let joined = parts(&held, 5);
+        let joined = parts(held.iter().map(|u| &u[..]), 5);
         let lengths: Vec<usize> = joined.iter().map(Vec::len).collect();
         assert_eq!(lengths, [5, 4, 9, 1]);
         assert_eq!(joined.concat(), held.concat(), "no sample is lost or moved");
-        assert!(parts(&[], 5).is_empty());
+        assert!(parts([], 5).is_empty());
     }
 }

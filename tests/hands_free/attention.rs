@@ -221,7 +221,6 @@ async fn who_speaks_to_somebody_else_in_the_window_ends_it() {
     room.leave().await;
 }
 
-/// As long as it is not known what somebody wants, hearken is quieter; and no longer.
 /// The push counts for the sentence that is being said.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_pushes_while_speaking_is_heard() {

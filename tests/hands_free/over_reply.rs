@@ -271,6 +271,7 @@ async fn its_own_louder_is_no_command() {
     room.leave().await;
 }
 
+/// As long as it is not known what somebody wants, hearken is quieter; and no longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_quieter_while_it_is_judged() {
     let mut room = enter(&["Samantha, tell me a story.", ENDLESS], vec![STORY]);

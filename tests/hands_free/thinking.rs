@@ -46,7 +46,7 @@ async fn what_is_called_off_while_it_is_being_thought_about_is_not_answered() {
     room.leave().await;
 }
 
-/// Sentences `1..` are said one by one while the model thinks about sentence 0; the last is "Louder.", which tells that
+/// Sentences `1..` are said one by one while the model thinks about sentence 0; the last makes it louder, which tells that
 /// all have been judged. Then the model writes. What came of it.
 async fn said_while_it_thinks(mut room: Room, sentences: usize, told: &Notify) -> TurnReport {
     let asked = room.asked.clone();
@@ -101,6 +101,7 @@ async fn with_the_policy_name_others_may_talk_while_it_thinks() {
         "Samantha, tell me a story.",
         "Where did you put the scissors?",
         "Louder.",
+        "Samantha, louder.",
     ];
     for policy in [Policy::Name, Policy::Off] {
         let mut config = config();
@@ -156,5 +157,52 @@ async fn a_turn_that_hangs_is_given_up() {
         room.until("the end of the patience", failed).await;
     }
     assert_eq!(room.answered(2).await.reply, "A mammal.");
+    room.leave().await;
+}
+
+/// A command after the question stands for itself: the question is not asked again with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_while_it_thinks_is_obeyed() {
+    for (sentences, command) in [
+        (&["Samantha, tell me a story.", "Samantha, stop."], "stop"),
+        (&["Samantha, tell me a story.", "That's enough."], "stop"),
+        (&["Samantha, tell me a story.", "Go to sleep."], "sleep"),
+    ] {
+        let mut room = enter(sentences, vec![Writes::Hangs]);
+        room.loudspeaker.let_play(60.0);
+        room.say(0);
+        room.until("the words", |e| matches!(e, Event::Transcribed { .. }))
+            .await;
+        room.say(1);
+        let obeyed = |e: &Event| matches!(e, Event::Command { command: c, .. } if *c == command);
+        room.until("the command", obeyed).await;
+        let report = room.finished().await;
+        assert_eq!(report.failure, None);
+        assert!(room.asked().len() <= 1, "{:?}", room.asked());
+        room.leave().await;
+    }
+}
+
+/// Nothing of the question is lost when its end has the name in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_in_what_goes_on_with_a_question_changes_nothing() {
+    let sentences = &[
+        "Samantha, hello.",
+        "What is the capital of Italy?",
+        "And of France, Samantha?",
+    ];
+    let hello = Writes::Text(&["Hello."]);
+    let both = Writes::Text(&["Rome and Paris."]);
+    let mut room = enter(sentences, vec![hello, Writes::Hangs, both]);
+    room.answered(0).await;
+    room.say(1);
+    room.until("the words", |e| matches!(e, Event::Transcribed { .. }))
+        .await;
+    room.say(2);
+    room.loudspeaker.let_play(60.0);
+    assert_eq!(room.finished().await.reply, "Rome and Paris.");
+    let asked = room.asked();
+    let last = asked.last().unwrap().last().unwrap();
+    assert_eq!(last.text, "What is the capital of Italy? And of France?");
     room.leave().await;
 }

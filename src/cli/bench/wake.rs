@@ -21,7 +21,7 @@ use hearken::listen::confirm::Confirming;
 use hearken::listen::endpoint::EndpointSettings;
 use hearken::listen::name::{Called, Name};
 use hearken::listen::segment::Segmenter;
-use hearken::listen::transcribe::Transcriber as _;
+use hearken::listen::transcribe::{Transcriber as _, Transcript};
 use hearken::listen::vad::Vad;
 use hearken::listen::whisper::Whisper;
 use hearken::weights::{Role, Store};
@@ -284,7 +284,14 @@ impl Hearing<'_> {
             let transcript = self.whisper.transcribe(&utterance.samples, &never)?;
             let called = self.name.called(&transcript.text);
             let text = match transcript.refused {
-                Some(why) => format!("({why:?}, {:.2})", transcript.mean_logprob),
+                Some(why) => {
+                    let Transcript {
+                        mean_logprob,
+                        doubted,
+                        ..
+                    } = transcript;
+                    format!("({why:?}, {mean_logprob:.2}: {doubted})")
+                }
                 None => transcript.text,
             };
             judged.push(Judged { text, called });

@@ -24,11 +24,8 @@ impl Conductor {
     pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::DropHeldAudio => self.held = Held::default(),
-            Action::DropJudged => {
-                if self.held.utterances.len() > self.held.asked {
-                    self.held.utterances.remove(self.held.asked);
-                }
-            }
+            Action::DropJudged => self.held.drop_judged(),
+            Action::KeepJudged => self.held.keep_judged(),
             Action::Cancel(id) => self.cancel(id),
             Action::Transcribe(id) => self.transcribe(id),
             Action::Reply(_) => self.reply(),
@@ -123,8 +120,8 @@ impl Conductor {
         }
         let mut turn = Turn::new(id, timing, announced);
         self.held.asked = self.held.utterances.len();
-        let known = self.held.known.take();
-        let parts = parts(&self.held.utterances, self.manners.longest);
+        let known = self.held.known.take().or(self.held.amended.take());
+        let parts = parts(self.held.sound(), self.manners.longest);
         let (worker, notes, flag) = (
             Arc::clone(&self.company.transcriber),
             self.notes_in.clone(),
@@ -165,7 +162,7 @@ impl Conductor {
             language: turn.language.clone(),
             model,
             synthesizer: self.company.synthesizer.clone(),
-            player: self.company.player.clone(),
+            player: self.company.player.line(),
             abort: Arc::clone(&turn.abort),
             gate: opened,
             notes: self.notes_in.clone(),

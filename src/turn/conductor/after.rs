@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use super::Conductor;
 use super::words::level_db;
-use super::{Conductor, Held, Turn};
+use crate::command;
 use crate::config::Policy;
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::turn::TurnId;
@@ -23,10 +24,13 @@ impl Conductor {
         turn: TurnId,
         result: Result<Transcript, TranscribeError>,
     ) {
-        // Without words nobody knows what it was; the question is answered.
         let verdict = match result {
-            Err(_) => Verdict::CarryOn,
-            Ok(transcript) => self.judge_after(turn, transcript),
+            // Nobody knows what it was; the question is answered.
+            Err(error) => {
+                self.not_understood(turn, &error);
+                Verdict::CarryOn
+            }
+            Ok(transcript) => self.judge_after(turn, &transcript),
         };
         debug!(
             turn = turn.0,
@@ -40,14 +44,13 @@ impl Conductor {
         });
     }
 
-    fn judge_after(&mut self, id: TurnId, transcript: Transcript) -> Verdict {
-        let Some(turn) = self.turn.as_ref().filter(|turn| turn.id == id) else {
+    fn judge_after(&mut self, turn: TurnId, transcript: &Transcript) -> Verdict {
+        let Some(spoken) = self.held.after_question() else {
             return Verdict::CarryOn;
         };
-        let pause = self
-            .speech_began
-            .saturating_duration_since(turn.timing.speech_end());
-        let level = level_db(self.held.after_question());
+        let ended = self.held.question_ended();
+        let pause = ended.map(|ended| spoken.began.saturating_duration_since(ended));
+        let level = level_db([&spoken.samples[..]]);
         let said = Said {
             text: &transcript.text,
             language: &transcript.language,
@@ -57,56 +60,60 @@ impl Conductor {
             fainter_db: self.last_level.map_or(0.0, |last| last - level),
             was_asked: false,
         };
-        let regard = self.manners.attention.regard(&said, &self.manners.name);
-        let verdict = match regard {
-            Regard::Other { .. } => Verdict::CarryOn,
-            Regard::Called | Regard::Wanted(_) => barge_in::verdict(&Interruption {
-                policy: match self.manners.policy {
-                    _ if pause < GOES_ON => Policy::Speech,
-                    // Nothing sounds that it could be taken for.
-                    Policy::Off => Policy::Name,
-                    set => set,
-                },
-                text: &transcript.text,
-                language: &transcript.language,
-                mean_logprob: transcript.mean_logprob,
-                over: true,
-                voiced_ms: 0,
-                name: &self.manners.name,
-                speaking: "",
-                held: false,
-            }),
+        let wanted = match self.manners.attention.regard(&said, &self.manners.name) {
+            Regard::Wanted(wanted) => wanted,
+            // Whoever calls once more is about to be answered.
+            Regard::Other { .. } | Regard::Called => return Verdict::CarryOn,
         };
+        let verdict = barge_in::verdict(&Interruption {
+            policy: match self.manners.policy {
+                _ if pause.is_some_and(|pause| pause < GOES_ON) => Policy::Speech,
+                // Nothing sounds that it could be taken for.
+                Policy::Off => Policy::Name,
+                set => set,
+            },
+            text: &transcript.text,
+            language: &transcript.language,
+            mean_logprob: transcript.mean_logprob,
+            over: true,
+            voiced_ms: 0,
+            name: &self.manners.name,
+            speaking: "",
+            held: false,
+        });
         match verdict {
-            Verdict::Stop | Verdict::Hold => {
-                self.held.in_window = true;
-                let asked = (self.held.asked > 0).then_some(turn);
-                // When still more was said, all of it is transcribed.
-                let last = self.held.utterances.len() == self.held.asked + 1;
-                self.held.known = last.then(|| joined(asked, transcript));
-            }
-            _ => self.adjust(id, &transcript),
+            Verdict::Stop | Verdict::Hold => self.amend(wanted, transcript),
+            Verdict::Unclear | Verdict::CarryOn | Verdict::GoOn => self.adjust(turn, transcript),
         }
         verdict
     }
-}
 
-impl Held {
-    /// The first utterance after the question; none when there is none.
-    pub(super) fn after_question(&self) -> &[Vec<f32>] {
-        let end = self.utterances.len().min(self.asked + 1);
-        &self.utterances[self.asked.min(end)..end]
+    /// What is `wanted` goes on with the question; a command stands for itself.
+    fn amend(&mut self, wanted: String, transcript: &Transcript) {
+        let language = &transcript.language;
+        let before = match command::recognise(&wanted, language) {
+            Some(_) => None,
+            None => self.question(),
+        };
+        let (text, language) = match before {
+            Some((question, language)) => (format!("{question} {wanted}"), language),
+            None => (wanted, language.clone()),
+        };
+        // It was for hearken, with or without the name in it.
+        self.held.in_window = true;
+        self.held.amended = Some(Transcript {
+            text,
+            language,
+            ..transcript.clone()
+        });
     }
-}
 
-/// The question and what was said after it, as one.
-fn joined(asked: Option<&Turn>, after: Transcript) -> Transcript {
-    match asked {
-        None => after,
-        Some(turn) => Transcript {
-            text: format!("{} {}", turn.transcript, after.text),
-            language: turn.language.clone(),
-            ..after
-        },
+    /// The words of what is being thought about, and their language; `None` when it has been obeyed.
+    fn question(&self) -> Option<(String, String)> {
+        if let Some(amended) = &self.held.amended {
+            return Some((amended.text.clone(), amended.language.clone()));
+        }
+        let turn = self.turn.as_ref().filter(|_| self.held.asked > 0)?;
+        Some((turn.transcript.clone(), turn.language.clone()))
     }
 }

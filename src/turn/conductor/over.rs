@@ -131,11 +131,13 @@ impl Conductor {
             voiced_ms: 0,
             over: true,
         };
-        let judged = match self.state {
-            State::Thinking(_) => self.held.after_question(),
-            _ => &self.held.utterances[..],
+        let whole = match self.state {
+            State::Thinking(_) => {
+                let judged = self.held.after_question().map(|u| &u.samples[..]);
+                parts(judged, self.manners.longest)
+            }
+            _ => parts(self.held.sound(), self.manners.longest),
         };
-        let whole = parts(judged, self.manners.longest);
         self.transcribe_over(turn, true, extent, whole);
     }
 
@@ -188,7 +190,10 @@ impl Conductor {
         let verdict = match &result {
             Ok(transcript) => self.verdict(transcript, extent, speaking.held),
             // Without words only length is left, and a whole utterance has been long enough for nothing.
-            Err(_) if whole => Verdict::CarryOn,
+            Err(error) if whole => {
+                self.not_understood(turn, error);
+                Verdict::CarryOn
+            }
             Err(_) => Verdict::Unclear,
         };
         debug!(

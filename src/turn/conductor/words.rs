@@ -6,6 +6,7 @@ use tracing::{debug, warn};
 
 use super::Conductor;
 use crate::command::{self, Command, is_own, is_part, is_stop};
+use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcript};
@@ -51,10 +52,7 @@ impl Conductor {
                 }
             }
             Err(error) => {
-                warn!(turn = turn.0, "{error}");
-                self.bus.emit(Event::Failed {
-                    what: error.to_string(),
-                });
+                self.not_understood(turn, &error);
                 if self.manners.chimes {
                     self.company.player.chime(Chime::Failed);
                 }
@@ -64,10 +62,18 @@ impl Conductor {
         self.take(Input::Transcribed { turn, outcome });
     }
 
+    /// What was said could not become words.
+    pub(super) fn not_understood(&self, turn: TurnId, error: &TranscribeError) {
+        warn!(turn = turn.0, "{error}");
+        self.bus.emit(Event::Failed {
+            what: error.to_string(),
+        });
+    }
+
     /// What to do with the words of a turn.
     fn words(&mut self, turn: TurnId, transcript: Transcript) -> Outcome {
         let Transcript { text, language, .. } = transcript;
-        let level = level_db(&self.held.utterances);
+        let level = level_db(self.held.sound());
         // What is heard when hearken has just spoken may be its own voice.
         if self.held.over_reply && self.is_own(&text, &language) {
             return Outcome::Overheard;
@@ -82,16 +88,10 @@ impl Conductor {
         };
         let wanted = match self.manners.attention.regard(&said, &self.manners.name) {
             Regard::Other { leave } => {
-                // "Wake up" needs no name: whoever sent it to sleep may not remember it.
-                let wakes = self.manners.attention.is_asleep()
-                    && command::recognise(&text, &language) == Some(Command::Wake);
-                if !wakes {
-                    if leave {
-                        self.close_window();
-                    }
-                    return Outcome::Overheard;
+                if leave {
+                    self.close_window();
                 }
-                text.clone()
+                return Outcome::Overheard;
             }
             Regard::Called => return Outcome::Called,
             Regard::Wanted(wanted) => wanted,
@@ -135,8 +135,7 @@ impl Conductor {
         alive.command = Some(command);
         alive.answer = answer;
         // It has been obeyed: who says more is not to have it obeyed twice.
-        self.held.utterances.clear();
-        self.held.asked = 0;
+        self.held.answered();
         match alive.answer {
             Some(_) => Outcome::Reply,
             None => Outcome::Done,
@@ -149,6 +148,8 @@ impl Conductor {
         let Transcript { text, language, .. } = transcript;
         let wanted = match self.manners.name.called(text) {
             Called::With(wanted) => wanted,
+            // Who must call to be heard over a reply must call for this, too.
+            Called::Alone | Called::No if self.manners.policy != Policy::Speech => return,
             Called::Alone | Called::No => text.clone(),
         };
         if let Some(
@@ -262,9 +263,9 @@ fn called_off(text: &str, language: &str) -> bool {
 }
 
 /// How loud somebody spoke: the loudest 100 ms of it, in dB of full scale.
-pub(super) fn level_db(utterances: &[Vec<f32>]) -> f32 {
+pub(super) fn level_db<'s>(utterances: impl IntoIterator<Item = &'s [f32]>) -> f32 {
     let loudest = utterances
-        .iter()
+        .into_iter()
         .flat_map(|utterance| utterance.chunks(1_600))
         .map(|part| part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32)
         .fold(0.0, f32::max);
@@ -289,8 +290,8 @@ mod tests {
         let quiet = vec![0.01; 16_000];
         let mut loud = quiet.clone();
         loud[3_200..4_800].fill(0.1);
-        assert!((level_db(std::slice::from_ref(&quiet)) + 40.0).abs() < 0.1);
-        assert!((level_db(&[quiet, loud]) + 20.0).abs() < 0.1);
-        assert!(level_db(&[]) < -80.0);
+        assert!((level_db([&quiet[..]]) + 40.0).abs() < 0.1);
+        assert!((level_db([&quiet[..], &loud[..]]) + 20.0).abs() < 0.1);
+        assert!(level_db([]) < -80.0);
     }
 }

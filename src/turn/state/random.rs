@@ -15,12 +15,17 @@ struct World {
     sounding: bool,
     ducked: bool,
     held: bool,
+    /// Utterances after the question that have not been judged.
+    unjudged: u32,
     next: u64,
 }
 
 impl World {
     fn apply(&mut self, state: State, input: Input) -> State {
         let (after, actions) = state.step(input, TurnId(self.next));
+        if let (State::Thinking(_), Input::Utterance) = (state, input) {
+            self.unjudged += 1;
+        }
         for action in actions {
             self.act(action);
         }
@@ -37,6 +42,7 @@ impl World {
             Action::Transcribe(turn) => {
                 assert_eq!(self.alive, None, "two turns alive");
                 assert_eq!(turn, TurnId(self.next));
+                assert_eq!(self.unjudged, 0, "nobody knows whom that was for");
                 self.alive = Some(turn);
                 self.next += 1;
             }
@@ -69,11 +75,12 @@ impl World {
             | Action::Overheard(turn)
             | Action::Called { turn, .. } => self.over(turn),
             Action::Sounding(on) => self.sounding = on,
-            Action::DropHeldAudio
-            | Action::DropJudged
-            | Action::Attend
-            | Action::Stuck(_)
-            | Action::Settle => {}
+            Action::DropJudged | Action::KeepJudged => {
+                assert!(self.unjudged > 0, "there was nothing to judge");
+                self.unjudged -= 1;
+            }
+            Action::DropHeldAudio => self.unjudged = 0,
+            Action::Attend | Action::Stuck(_) | Action::Settle => {}
         }
     }
 

@@ -105,7 +105,12 @@ fn somebody_who_goes_on_speaking_is_heard_as_one() {
     );
     assert_eq!(
         actions,
-        [Action::Judge(A), Action::Cancel(A), Action::Transcribe(B)],
+        [
+            Action::Judge(A),
+            Action::KeepJudged,
+            Action::Cancel(A),
+            Action::Transcribe(B)
+        ],
         "the first reply never sounds, and the audio held is kept for the second"
     );
 }
@@ -155,11 +160,42 @@ fn while_it_is_judged_nothing_sounds() {
     let cough = [Input::SpeechStarted, Input::SpeechDismissed];
     let (state, _) = after_a_question(&[&asked[..], &[ready], &cough].concat());
     assert!(matches!(state, State::Thinking(_)));
-    // Who speaks when it is known that the last was nothing is heard out.
-    let goes_on = [Input::SpeechStarted, judged(true, Verdict::CarryOn)];
-    let (state, actions) = after_a_question(&[&asked[..], &[ready], &goes_on].concat());
-    assert!(matches!(state, State::Thinking(t) if t.talking && t.unjudged == 0));
+}
+
+#[test]
+fn who_was_not_speaking_to_it_and_talks_on_does_not_keep_it_silent() {
+    let talk = [
+        Input::SpeechStarted,
+        Input::Utterance,
+        Input::SpeechStarted,
+        judged(true, Verdict::CarryOn),
+    ];
+    let ready = Input::ClauseReady { turn: A };
+    let (state, actions) = after_a_question(&[&talk[..], &[ready]].concat());
+    assert!(matches!(state, State::Thinking(t) if t.talking && t.ready));
     assert_eq!(actions, [Action::Judge(A), Action::DropJudged]);
+    let next = [Input::Utterance, Input::SpeechStarted];
+    let nothing = judged(true, Verdict::CarryOn);
+    let all = [&talk[..], &[ready], &next, &[nothing]].concat();
+    let (state, actions) = after_a_question(&all);
+    assert!(matches!(
+        state,
+        State::Speaking(Speaking {
+            over: Over::Talking { ducked: true },
+            ..
+        })
+    ));
+    assert_eq!(
+        actions[2..],
+        [
+            Action::Judge(A),
+            Action::DropJudged,
+            Action::Sounding(true),
+            Action::DropHeldAudio,
+            Action::LetSound(A),
+            Action::Duck(A)
+        ]
+    );
 }
 
 #[test]
@@ -167,19 +203,21 @@ fn one_after_the_other_is_judged() {
     let (state, actions) = after_a_question(&[
         Input::Utterance,
         Input::Utterance,
-        judged(true, Verdict::CarryOn),
         judged(true, Verdict::Stop),
+        judged(true, Verdict::CarryOn),
     ]);
     assert_eq!(state.turn(), Some(B));
     assert_eq!(
         actions,
         [
             Action::Judge(A),
-            Action::DropJudged,
+            Action::KeepJudged,
             Action::Judge(A),
+            Action::DropJudged,
             Action::Cancel(A),
             Action::Transcribe(B)
-        ]
+        ],
+        "what was not for hearken is not in the next turn"
     );
 }
 
@@ -191,11 +229,35 @@ fn a_question_that_comes_to_nothing_does_not_take_the_next_with_it() {
             turn: A,
             clauses: 0,
         },
+        judged(true, Verdict::Stop),
     ]);
     assert_eq!(state.turn(), Some(B));
     assert_eq!(
         actions,
-        [Action::Judge(A), Action::Cancel(A), Action::Transcribe(B)]
+        [
+            Action::Judge(A),
+            Action::KeepJudged,
+            Action::Cancel(A),
+            Action::Transcribe(B)
+        ]
+    );
+    let (state, actions) = after_a_question(&[
+        Input::Utterance,
+        Input::ReplyEnded {
+            turn: A,
+            clauses: 0,
+        },
+        judged(true, Verdict::CarryOn),
+    ]);
+    assert_eq!(state, State::Idle);
+    assert_eq!(
+        actions,
+        [
+            Action::Judge(A),
+            Action::DropJudged,
+            Action::DropHeldAudio,
+            Action::Finish(A)
+        ]
     );
 }
 

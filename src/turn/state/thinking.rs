@@ -1,9 +1,9 @@
 //! The state machine while a reply is being written and nothing of it has sounded. Pure.
 //!
-//! What is said meanwhile holds the reply back. An utterance is judged: somebody who goes on, or asks for something
-//! else, is heard as one with what was asked before; what is not for hearken is forgotten, and the reply sounds.
+//! What is said meanwhile holds the reply back. Each utterance is judged: what goes on with the question, or replaces it,
+//! is kept, and a new turn answers all that was kept; what is not for hearken is forgotten, and the reply sounds.
 
-use super::{Action, Input, Speaking, State, Verdict};
+use super::{Action, Input, Over, Speaking, State, Verdict};
 use crate::turn::TurnId;
 
 /// A reply that is being written.
@@ -16,6 +16,8 @@ pub struct Thinking {
     /// So many utterances were said after the question and are not judged yet; no sound until they are. The first is being
     /// judged.
     pub unjudged: u32,
+    /// One that was judged belongs to the question: this reply will not sound.
+    pub amended: bool,
     /// The first clause has been synthesized and waits.
     pub ready: bool,
     /// The whole reply has been synthesized, so many clauses.
@@ -29,101 +31,99 @@ impl Thinking {
             turn,
             talking,
             unjudged: 0,
+            amended: false,
             ready: false,
             clauses: None,
         }
     }
 
-    pub(super) fn step(self, input: Input, next: TurnId) -> (State, Vec<Action>) {
+    pub(super) fn step(mut self, input: Input, next: TurnId) -> (State, Vec<Action>) {
         let turn = self.turn;
         match input {
-            Input::SpeechStarted => self.with_talking(true).waits(),
-            Input::SpeechDismissed => self.with_talking(false).sounds(),
+            Input::SpeechStarted => self.talking = true,
+            Input::SpeechDismissed => self.talking = false,
             Input::Utterance => {
-                let first = self.unjudged == 0;
-                let more = Self {
-                    unjudged: self.unjudged + 1,
-                    ..self.with_talking(false)
-                };
-                let judge = first.then_some(Action::Judge(turn));
-                (State::Thinking(more), judge.into_iter().collect())
+                self.talking = false;
+                self.unjudged += 1;
+                let first = (self.unjudged == 1).then_some(Action::Judge(turn));
+                return (State::Thinking(self), first.into_iter().collect());
             }
             Input::Judged {
                 whole: true,
                 verdict,
                 ..
-            } if self.unjudged > 0 => match verdict {
-                Verdict::Stop | Verdict::Hold => self.replaced(next),
-                Verdict::Unclear | Verdict::CarryOn | Verdict::GoOn => self.forgets(),
-            },
-            Input::ClauseReady { .. } => Self {
-                ready: true,
-                ..self
+            } if self.unjudged > 0 => return self.judged(verdict, next),
+            Input::ClauseReady { .. } => self.ready = true,
+            Input::ReplyEnded { clauses, .. } => self.clauses = Some(clauses),
+            Input::Pushed => {
+                return (
+                    State::waiting_for(self.talking),
+                    vec![Action::Cancel(turn), Action::DropHeldAudio, Action::Attend],
+                );
             }
-            .sounds(),
-            Input::Pushed => (
-                State::waiting_for(self.talking),
-                vec![Action::Cancel(turn), Action::DropHeldAudio, Action::Attend],
-            ),
-            // Nothing comes of it: what was said after the question may be what counts.
-            Input::ReplyEnded { clauses: 0, .. } if self.unjudged > 0 => self.replaced(next),
-            Input::ReplyEnded { clauses: 0, .. } => (
+            _ => {}
+        }
+        self.goes_on(next)
+    }
+
+    fn judged(mut self, verdict: Verdict, next: TurnId) -> (State, Vec<Action>) {
+        self.unjudged -= 1;
+        let kept = matches!(verdict, Verdict::Stop | Verdict::Hold);
+        self.amended |= kept;
+        let mut actions = vec![match kept {
+            true => Action::KeepJudged,
+            false => Action::DropJudged,
+        }];
+        let (state, more) = if self.unjudged > 0 {
+            (State::Thinking(self), vec![Action::Judge(self.turn)])
+        } else if self.talking && self.ready && !self.amended {
+            // Whoever talks on was not speaking to hearken; it has waited for one sentence, not for all of them.
+            self.sounds(Over::Talking { ducked: true })
+        } else {
+            self.goes_on(next)
+        };
+        actions.extend(more);
+        (state, actions)
+    }
+
+    /// Waits, sounds, or ends, as far as things have come.
+    fn goes_on(self, next: TurnId) -> (State, Vec<Action>) {
+        let turn = self.turn;
+        if self.unjudged > 0 {
+            (State::Thinking(self), Vec::new())
+        } else if self.amended {
+            (
+                State::Transcribing {
+                    turn: next,
+                    talking: self.talking,
+                },
+                vec![Action::Cancel(turn), Action::Transcribe(next)],
+            )
+        } else if self.clauses == Some(0) {
+            (
                 State::waiting_for(self.talking),
                 vec![Action::DropHeldAudio, Action::Finish(turn)],
-            ),
-            Input::ReplyEnded { clauses, .. } => Self {
-                clauses: Some(clauses),
-                ..self
-            }
-            .waits(),
-            _ => self.waits(),
+            )
+        } else if self.ready && !self.talking {
+            self.sounds(Over::Nobody)
+        } else {
+            (State::Thinking(self), Vec::new())
         }
     }
 
-    fn with_talking(self, talking: bool) -> Self {
-        Self { talking, ..self }
-    }
-
-    fn waits(self) -> (State, Vec<Action>) {
-        (State::Thinking(self), Vec::new())
-    }
-
-    /// Sounds, when there is something to say and nobody speaks.
-    fn sounds(self) -> (State, Vec<Action>) {
-        if !self.ready || self.talking || self.unjudged > 0 {
-            return self.waits();
+    fn sounds(self, over: Over) -> (State, Vec<Action>) {
+        let mut actions = vec![
+            Action::Sounding(true),
+            Action::DropHeldAudio,
+            Action::LetSound(self.turn),
+        ];
+        if over != Over::Nobody {
+            actions.push(Action::Duck(self.turn));
         }
-        (
-            State::Speaking(Speaking::new(self.turn, self.clauses)),
-            vec![
-                Action::Sounding(true),
-                Action::DropHeldAudio,
-                Action::LetSound(self.turn),
-            ],
-        )
-    }
-
-    /// What was judged was nothing; the next is judged, if there is one.
-    fn forgets(self) -> (State, Vec<Action>) {
-        let judged = Self {
-            unjudged: self.unjudged - 1,
-            ..self
+        let speaking = Speaking {
+            over,
+            ..Speaking::new(self.turn, self.clauses)
         };
-        let (state, after) = match judged.unjudged {
-            0 => judged.sounds(),
-            _ => (State::Thinking(judged), vec![Action::Judge(self.turn)]),
-        };
-        (state, [vec![Action::DropJudged], after].concat())
-    }
-
-    /// The turn is given up for one that hears all that was said.
-    fn replaced(self, next: TurnId) -> (State, Vec<Action>) {
-        (
-            State::Transcribing {
-                turn: next,
-                talking: self.talking,
-            },
-            vec![Action::Cancel(self.turn), Action::Transcribe(next)],
-        )
+        (State::Speaking(speaking), actions)
     }
 }

@@ -17,6 +17,8 @@ pub struct Table {
     rows: BTreeMap<String, Row>,
     /// How long after the beginning of speech each of these came, in ms.
     latencies: BTreeMap<String, Vec<f64>>,
+    /// Runs that passed only when they were tried again.
+    again: Vec<String>,
 }
 
 impl Table {
@@ -35,6 +37,16 @@ impl Table {
         let all = self.latencies.entry(event.to_owned()).or_default();
         all.extend_from_slice(after_ms);
         all.sort_by(f64::total_cmp);
+    }
+
+    /// Notes a run that failed and passed when it was tried again.
+    pub fn passed_again(&mut self, name: &str) {
+        self.again.push(name.to_owned());
+    }
+
+    /// Those that passed only when they were tried again, once for each time.
+    pub fn again(&self) -> &[String] {
+        &self.again
     }
 
     /// Runs that passed, and runs that failed.
