@@ -239,6 +239,30 @@ async fn a_flush_stops_everything_and_says_what_was_heard() {
     assert_eq!(next(&mut reports).await, "idle");
 }
 
+/// A reply that was stopped may be about to send a clause: it comes too late.
+#[tokio::test]
+async fn what_a_stopped_reply_still_sends_is_not_played() {
+    let desk = Desk::default();
+    let (player, mut reports) = start(&desk, 16_000, 100_000);
+    let line = player.line();
+    line.play(clause(1, 0, 160)).await.unwrap();
+    desk.play(160).await;
+    assert_eq!(next(&mut reports).await, "started 1.0");
+    assert_eq!(next(&mut reports).await, "finished 1.0");
+    assert_eq!(next(&mut reports).await, "idle");
+    player.flush();
+    line.play(clause(1, 1, 800)).await.unwrap();
+    player.play(clause(2, 0, 160)).await.unwrap();
+    desk.until(|state| state.written >= 320).await;
+    desk.play(160).await;
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|last| last != "finished 2.0") {
+        seen.push(next(&mut reports).await);
+    }
+    assert!(!seen.iter().any(|report| report.starts_with("started 1.")));
+    assert_eq!(desk.state().heard.len(), 320);
+}
+
 #[tokio::test]
 async fn what_waits_for_room_is_flushed_too() {
     let desk = Desk::default();
