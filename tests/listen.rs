@@ -279,6 +279,22 @@ fn people_are_understood_by_the_way_that_sound_takes() {
 }
 
 #[test]
+fn a_glance_reads_how_people_begin() {
+    let mut whisper = whisper();
+    let never = AtomicBool::new(false);
+    for (file, words) in [
+        ("goforward.raw", "go forward"),
+        ("something.raw", "go somewhere"),
+    ] {
+        // So much lies before the first word.
+        let said = utterances(&[vec![0.0; 16_000], person(file), vec![0.0; 24_000]].concat());
+        let beginning = &said[0].samples[..8_000 + 14_400];
+        let text = whisper.glance(beginning, &never).unwrap().text;
+        assert!(text.to_lowercase().contains(words), "{file}: {text}");
+    }
+}
+
+#[test]
 fn a_long_recording_loses_no_words_where_whisper_stops_early() {
     let part = |n: u16| {
         person(&format!(

@@ -52,6 +52,33 @@ impl<T: Transcriber> Confirming<T> {
         result
     }
 
+    /// What was read, if the call in it is believed; and otherwise what is read without expecting the name.
+    fn confirmed(
+        &mut self,
+        primed: Transcript,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
+            return Ok(primed);
+        };
+        let choice = self.choice.clone();
+        let chosen = self.expecting(&choice, part(samples, side), abort)?;
+        if self.believes(&chosen) {
+            return Ok(primed);
+        }
+        // What was said, without anything that was only expected.
+        let plain = self.expecting("", samples, abort)?;
+        let rival = self
+            .name
+            .as_ref()
+            .is_some_and(|n| n.has_rival(&chosen.text));
+        match !rival && self.believes(&plain) {
+            true => Ok(primed),
+            false => Ok(plain),
+        }
+    }
+
     /// What was said is not understood, but perhaps the name in it is.
     fn doubted(
         &mut self,
@@ -101,24 +128,16 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
             return self.doubted(primed, samples, abort);
         }
-        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
-            return Ok(primed);
-        };
-        let choice = self.choice.clone();
-        let chosen = self.expecting(&choice, part(samples, side), abort)?;
-        if self.believes(&chosen) {
-            return Ok(primed);
-        }
-        // What was said, without anything that was only expected.
-        let plain = self.expecting("", samples, abort)?;
-        let rival = self
-            .name
-            .as_ref()
-            .is_some_and(|n| n.has_rival(&chosen.text));
-        match !rival && self.believes(&plain) {
-            true => Ok(primed),
-            false => Ok(plain),
-        }
+        self.confirmed(primed, samples, abort)
+    }
+
+    fn glance(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        let primed = self.inner.glance(samples, abort)?;
+        self.confirmed(primed, samples, abort)
     }
 
     fn expect(&mut self, words: &str) {

@@ -14,6 +14,18 @@ pub trait Transcriber: Send {
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError>;
 
+    /// As [`Transcriber::transcribe`], sooner and less exactly: for the beginning of what is still being said.
+    ///
+    /// # Errors
+    /// As there.
+    fn glance(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        self.transcribe(samples, abort)
+    }
+
     /// Words to expect from now on, such as a name, besides those that were set at the beginning. One that expects
     /// nothing takes no notice.
     fn expect(&mut self, words: &str) {

@@ -10,6 +10,8 @@ use super::transcribe::{TranscribeError, Transcriber, Transcript};
 
 struct Job {
     samples: Vec<f32>,
+    /// See [`Transcriber::glance`].
+    glance: bool,
     /// See [`Transcriber::expect`].
     expected: Arc<str>,
     abort: Arc<AtomicBool>,
@@ -66,6 +68,7 @@ impl Worker {
                     let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
                     let result = match off {
                         true => Err(TranscribeError::Aborted),
+                        false if job.glance => transcriber.glance(&job.samples, &job.abort),
                         false => transcriber.transcribe(&job.samples, &job.abort),
                     };
                     current.set(None);
@@ -87,13 +90,15 @@ impl Worker {
         *self.expected.lock().unwrap_or_else(|e| e.into_inner()) = Arc::from(words);
     }
 
-    /// Transcribes `samples` (mono, 16 kHz). Setting `abort`, or dropping the future, calls it off.
+    /// Transcribes `samples` (mono, 16 kHz); with a `glance` sooner and less exactly (see [`Transcriber::glance`]). Setting
+    /// `abort`, or dropping the future, calls it off.
     ///
     /// # Errors
     /// See [`TranscribeError`]; [`TranscribeError::Failed`] also when the thread has died.
     pub async fn transcribe(
         &self,
         samples: Vec<f32>,
+        glance: bool,
         abort: Arc<AtomicBool>,
     ) -> Result<Transcript, TranscribeError> {
         let mut guard = CallOff(Some(Arc::clone(&abort)));
@@ -102,6 +107,7 @@ impl Worker {
         let expected = Arc::clone(&self.expected.lock().unwrap_or_else(|e| e.into_inner()));
         let job = Job {
             samples,
+            glance,
             expected,
             abort,
             reply,
@@ -167,13 +173,17 @@ mod tests {
                 self.called_off.send(()).unwrap();
                 return Err(TranscribeError::Aborted);
             }
-            Ok(Transcript {
-                text: samples.len().to_string(),
-                language: "en".into(),
-                mean_logprob: 0.0,
-                refused: None,
-                doubted: String::new(),
-            })
+            Ok(transcript(&samples.len().to_string()))
+        }
+    }
+
+    fn transcript(text: &str) -> Transcript {
+        Transcript {
+            text: text.into(),
+            language: "en".into(),
+            mean_logprob: 0.0,
+            refused: None,
+            doubted: String::new(),
         }
     }
 
@@ -199,13 +209,35 @@ mod tests {
     async fn each_utterance_gets_its_own_answer() {
         let (worker, _began, _off) = worker(false);
         let (a, b) = tokio::join!(
-            worker.transcribe(vec![0.0; 3], flag()),
-            worker.transcribe(vec![0.0; 5], flag()),
+            worker.transcribe(vec![0.0; 3], false, flag()),
+            worker.transcribe(vec![0.0; 5], false, flag()),
         );
         assert_eq!(
             (a.unwrap().text.as_str(), b.unwrap().text.as_str()),
             ("3", "5")
         );
+    }
+
+    /// Says how it was asked to look.
+    struct Looks;
+
+    impl Transcriber for Looks {
+        fn transcribe(&mut self, _: &[f32], _: &AtomicBool) -> Result<Transcript, TranscribeError> {
+            Ok(transcript("long"))
+        }
+
+        fn glance(&mut self, _: &[f32], _: &AtomicBool) -> Result<Transcript, TranscribeError> {
+            Ok(transcript("short"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_glance_is_asked_for() {
+        let worker = Worker::spawn(Box::new(Looks)).unwrap();
+        for (glance, text) in [(true, "short"), (false, "long")] {
+            let seen = worker.transcribe(vec![0.0], glance, flag()).await.unwrap();
+            assert_eq!(seen.text, text);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +249,7 @@ mod tests {
             began.recv_timeout(LONG).unwrap();
             set.store(true, Ordering::Relaxed);
         });
-        let result = worker.transcribe(vec![0.0; 3], abort).await;
+        let result = worker.transcribe(vec![0.0; 3], false, abort).await;
         assert!(matches!(result, Err(TranscribeError::Aborted)));
         setter.join().unwrap();
     }
@@ -228,7 +260,12 @@ mod tests {
         let worker = Arc::new(worker);
         let task = tokio::spawn({
             let worker = Arc::clone(&worker);
-            async move { worker.transcribe(vec![0.0; 3], flag()).await.map(|_| ()) }
+            async move {
+                worker
+                    .transcribe(vec![0.0; 3], false, flag())
+                    .await
+                    .map(|_| ())
+            }
         });
         began.recv_timeout(LONG).unwrap();
         task.abort();
@@ -240,6 +277,7 @@ mod tests {
         let (worker, began, off) = worker(true);
         let job = Job {
             samples: vec![0.0],
+            glance: false,
             expected: Arc::from(""),
             abort: flag(),
             reply: oneshot::channel().0,

@@ -18,18 +18,20 @@ pub fn parts<'s>(held: impl IntoIterator<Item = &'s [f32]>, longest: usize) -> V
     parts
 }
 
-/// The transcript of all parts, one after the other. Parts without words do not count.
+/// The transcript of all parts, one after the other; with a `glance` sooner and less exactly. Parts without words do not
+/// count.
 ///
 /// # Errors
 /// The first part's that fails.
 pub async fn transcribe_all(
     worker: &Worker,
     parts: Vec<Vec<f32>>,
+    glance: bool,
     abort: Arc<AtomicBool>,
 ) -> Result<Transcript, TranscribeError> {
     let mut whole: Option<Transcript> = None;
     for part in parts {
-        let next = worker.transcribe(part, Arc::clone(&abort)).await?;
+        let next = worker.transcribe(part, glance, Arc::clone(&abort)).await?;
         whole = Some(match whole {
             Some(mut before) if !before.text.is_empty() => {
                 if !next.text.is_empty() {

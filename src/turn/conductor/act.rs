@@ -130,7 +130,7 @@ impl Conductor {
         turn.task = Some(tokio::spawn(async move {
             let result = match known {
                 Some(transcript) => Ok(transcript),
-                None => transcribe_all(&worker, parts, flag).await,
+                None => transcribe_all(&worker, parts, false, flag).await,
             };
             let _ = notes
                 .send(Note::Transcribed {

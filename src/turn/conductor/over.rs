@@ -154,7 +154,9 @@ impl Conductor {
         let number = self.probe.number;
         let (worker, notes) = (Arc::clone(&self.company.transcriber), self.notes_in.clone());
         tokio::spawn(async move {
-            let result = transcribe_all(&worker, samples, Arc::clone(&abort)).await;
+            // Of what goes on there will be another look.
+            let glance = !extent.over;
+            let result = transcribe_all(&worker, samples, glance, Arc::clone(&abort)).await;
             // Called off: nobody waits for it, and the next may be running already.
             if !abort.load(Ordering::Relaxed) {
                 let _ = notes
