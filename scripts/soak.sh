@@ -6,6 +6,12 @@ cd "$(dirname "$0")/.."
 
 runs=${1:-10} jobs=${2:-1}
 shift $(($# < 2 ? $# : 2))
+for number in "$runs" "$jobs"; do
+  [[ $number =~ ^[1-9][0-9]*$ ]] || {
+    echo "soak.sh: $number is not a number of runs or jobs; for example: make soak N=3 JOBS=1" >&2
+    exit 2
+  }
+done
 
 # Whatever the user has configured is not what is shown here. The folder of weights is shared.
 for variable in $(compgen -e HEARKEN_ || true); do

@@ -59,6 +59,13 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 .map(|_| "loads".into())
                 .map_err(Into::into),
         );
+        if let Some(wake) = daemon::open_wake(config, &store).transpose() {
+            let own = config.attention.wake_model.display();
+            note(
+                "wake model",
+                wake.map(|_| format!("{own} loads")).map_err(Into::into),
+            );
+        }
         let voice = speak::open(config, &store).map_err(anyhow::Error::from);
         note(
             "voice",

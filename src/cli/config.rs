@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hearken::config::{ANNOTATED_DEFAULT, Config, default_path};
+use hearken::weights::Store;
 
 /// Arguments of `hearken config`.
 #[derive(clap::Args)]
@@ -64,12 +65,18 @@ pub fn run(args: &Args, config: &Config, named: Option<&Path>) -> anyhow::Result
         } else {
             " (not there; these are the defaults)"
         };
-        writeln!(
-            out,
-            "# {}{state}\n\n{}",
-            path.display(),
-            toml::to_string(config)?
-        )?;
+        writeln!(out, "# {}{state}", path.display())?;
+        let said = Store::new(&config.data_dir).name_file();
+        let name = hearken::memory::name::recall(&said, &config.name);
+        if name != config.name {
+            let file = said.display();
+            writeln!(
+                out,
+                "# Its name is {name:?} since that was said aloud; without the file {file} it is {:?} again.",
+                config.name
+            )?;
+        }
+        writeln!(out, "\n{}", toml::to_string(config)?)?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ const QUIET: Duration = Duration::from_secs(3);
   hearken converse --in q1.wav --in q2.wav --in q3.wav --out replies.wav --json
   hearken converse --in question.wav --out reply.wav --realtime")]
 pub struct Args {
-    /// A recorded question (WAV); give it again for each further turn
+    /// A recorded question (WAV), meant for hearken with its name or without; give it again for each further turn
     #[arg(long = "in", value_name = "FILE", required = true)]
     questions: Vec<PathBuf>,
     /// Where the spoken replies go (WAV)

@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 
 /// Arguments of `hearken devices`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken devices
+  hearken devices --test --seconds 10
+  hearken devices --all --json")]
 pub struct Args {
     /// List every name that the sound system has, its plugins too
     #[arg(long)]

@@ -23,7 +23,15 @@ use clap::{Parser, Subcommand};
 
 /// A hands-free voice assistant: it listens, thinks and answers aloud, on this computer alone.
 #[derive(Parser)]
-#[command(name = "hearken", version, propagate_version = true)]
+#[command(
+    name = "hearken",
+    version,
+    propagate_version = true,
+    after_help = "Examples:
+  hearken check                                   is everything there?
+  hearken run                                     listen and answer
+  hearken converse --in question.wav --out reply.wav"
+)]
 struct Cli {
     /// The configuration file [default: the XDG configuration folder's hearken/hearken.toml]
     #[arg(long, global = true, env = "HEARKEN_CONFIG", value_name = "FILE")]
@@ -57,7 +65,7 @@ enum Command {
     Config(config::Args),
     /// List, fetch, verify, import and remove model files
     Weights(weights::Args),
-    /// Measure transcription and voice on this machine
+    /// Measure transcription, voice, echo cancellation and the name on this machine
     Bench(bench::Args),
     /// Print a completion script for a shell, or the manual page
     Completions(completions::Args),

@@ -35,6 +35,11 @@ const LONG: usize = 8;
 
 /// Arguments of `hearken say`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken say \"Good morning.\"
+  hearken say \"Good morning.\" --out morning.wav
+  hearken say \"Bonjour.\" --voice espeak:fr
+  date | hearken say -")]
 pub struct Args {
     /// What to say; - reads it from standard input
     #[arg(value_name = "TEXT", allow_hyphen_values = true)]

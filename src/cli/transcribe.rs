@@ -24,6 +24,10 @@ const BLIND: usize = 28 * EAR_RATE as usize;
 
 /// Arguments of `hearken transcribe`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken transcribe meeting.wav
+  hearken transcribe --language ko --json a.wav b.wav
+  hearken transcribe question.wav --expect \"What time is it?\"")]
 pub struct Args {
     /// WAV files, of any rate, width and channel count
     #[arg(required = true, value_name = "FILE")]

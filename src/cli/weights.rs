@@ -17,6 +17,12 @@ use bars::Bars;
 
 /// Arguments of `hearken weights`.
 #[derive(ClapArgs)]
+#[command(after_help = "Examples:
+  hearken weights list
+  hearken weights pull                            what the configuration needs
+  hearken weights pull smollm2-135m
+  hearken weights verify
+  hearken weights add my-model https://example.org/my-model.gguf --sha256 HEX --role llm")]
 pub struct Args {
     /// Fail at once when another hearken is changing the weights, instead of waiting for it
     #[arg(long, global = true)]

@@ -11,11 +11,13 @@ use super::model::{Message, Role};
 /// Tokens that a chat template puts around one message, at most.
 const TOKENS_AROUND: usize = 8;
 
-/// What follows the last word of a reply that was cut off, so that the model knows that it was not finished.
-const CUT_OFF: &str = " —";
-
-/// What stands before what somebody says who interrupted the reply before it: the model is told.
+/// What stands before what is said next to a reply that is not whole: the model is told. Not in the reply itself, for a
+/// small model writes a dash at its end again when it is asked the same once more.
 const INTERRUPTING: &str = "(interrupting) ";
+/// The same when the reply was stopped, and what is said next is something else.
+const STOPPED: &str = "(after stopping you) ";
+/// The same when the reply broke off by itself.
+const BROKE_OFF: &str = "(after your answer broke off) ";
 
 /// An unanswered question longer than this is not carried on, in bytes.
 const LONGEST_UNANSWERED: usize = 2_000;
@@ -46,7 +48,8 @@ pub enum End {
 struct Turn {
     asked: String,
     said: String,
-    interrupted: bool,
+    /// What the model is told of its end before the next question.
+    told: &'static str,
 }
 
 impl Turn {
@@ -96,8 +99,8 @@ impl History {
         messages
     }
 
-    /// Records a turn: what was asked, and of the answer what was heard. A reply that is not whole is marked as such, and
-    /// what is said next to one that was interrupted is marked as an interruption.
+    /// Records a turn: what was asked, and of the answer what was heard. What is said next to a reply that is not whole is
+    /// marked, so that the model knows.
     ///
     /// When nothing was heard there is no turn, for models want question and answer to alternate. If it was called
     /// off, the question goes in front of the next one: "the weather in Paris" – "no, in Rome".
@@ -114,14 +117,14 @@ impl History {
             }
             return;
         }
-        let mark = match end {
-            End::Whole => "",
-            End::BrokeOff | End::Interrupted => CUT_OFF,
-        };
         self.turns.push(Turn {
             asked,
-            said: format!("{said}{mark}"),
-            interrupted: end == End::Interrupted,
+            said: said.to_owned(),
+            told: match end {
+                End::Whole => "",
+                End::BrokeOff => BROKE_OFF,
+                End::Interrupted => INTERRUPTING,
+            },
         });
         self.trim();
     }
@@ -134,8 +137,8 @@ impl History {
     /// What was asked last is not wanted any more: it does not go in front of the next question, which interrupts nothing.
     pub fn call_off(&mut self) {
         self.unanswered = None;
-        if let Some(last) = self.turns.last_mut() {
-            last.interrupted = false;
+        if let Some(last) = self.turns.last_mut().filter(|t| t.told == INTERRUPTING) {
+            last.told = STOPPED;
         }
     }
 
@@ -160,10 +163,7 @@ impl History {
         let text = user_text.trim();
         match &self.unanswered {
             Some(before) => format!("{before}\n{text}"),
-            None if self.turns.last().is_some_and(|turn| turn.interrupted) => {
-                format!("{INTERRUPTING}{text}")
-            }
-            None => text.to_owned(),
+            None => format!("{}{text}", self.turns.last().map_or("", |turn| turn.told)),
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
                 (Role::User, "Hello?"),
                 (Role::Assistant, "Hi there."),
                 (Role::User, "Tell me a story."),
-                (Role::Assistant, "Once upon a time —"),
+                (Role::Assistant, "Once upon a time"),
                 (Role::User, "(interrupting) And then?"),
             ]
         );
@@ -293,17 +293,22 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_told_of_an_interruption_and_of_nothing_else() {
+    fn the_model_is_told_how_its_reply_ended() {
         let mut history = History::new("", 8, 4_000);
         history.record("Tell me.", "Once upon", End::BrokeOff);
-        assert_eq!(texts(&history.begin("Go on."))[2], (Role::User, "Go on."));
+        let on = (Role::User, "(after your answer broke off) Go on.");
+        assert_eq!(texts(&history.begin("Go on."))[2], on);
         history.record("Go on.", "a time", End::Interrupted);
         let sent = history.begin("No.");
         assert_eq!(texts(&sent)[4], (Role::User, "(interrupting) No."));
         history.record("No.", "Fine.", End::Whole);
         assert_eq!(history.begin("x")[4], sent[4]);
         assert_eq!(texts(&history.begin("x"))[6], (Role::User, "x"));
-        assert!(history.forget_last() && history.turns() == 2);
+        history.record("x", "Well", End::Interrupted);
+        history.call_off();
+        let next = (Role::User, "(after stopping you) y");
+        assert_eq!(texts(&history.begin("y"))[8], next);
+        assert!(history.forget_last() && history.forget_last() && history.turns() == 2);
         history.instruct("Be Anna.");
         assert_eq!(texts(&history.begin("x"))[0], (Role::System, "Be Anna."));
     }

@@ -10,7 +10,7 @@ use super::{Role, WeightsError};
 const BUILT_IN: &str = include_str!("../../assets/weights.toml");
 
 /// Names of at most this similarity (0 to 1) are not worth proposing.
-const NEAR: f64 = 0.5;
+const NEAR: f64 = 0.7;
 
 /// A SHA-256 in 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,8 +245,9 @@ impl Catalogue {
     }
 
     fn nearest(&self, name: &str) -> Option<String> {
-        self.entries
-            .iter()
+        // A path is no name that was mistyped.
+        let entries = self.entries.iter().filter(|_| !name.contains('/'));
+        entries
             .map(|e| (strsim::jaro_winkler(&e.name, name), &e.name))
             .filter(|(likeness, _)| *likeness > NEAR)
             .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -390,13 +391,10 @@ mod tests {
     fn an_unknown_name_gets_the_nearest() {
         let error = built_in().get("wisper-base").unwrap_err();
         assert!(error.to_string().contains("did you mean \"whisper-base\"?"));
-        assert!(
-            !built_in()
-                .get("§§§")
-                .unwrap_err()
-                .to_string()
-                .contains("mean")
-        );
+        for other in ["§§§", "/nope/x.onnx", "nonesuch"] {
+            let error = built_in().get(other).unwrap_err().to_string();
+            assert!(!error.contains("mean"), "{error}");
+        }
     }
 
     #[test]

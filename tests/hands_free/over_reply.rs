@@ -44,7 +44,7 @@ async fn a_sentence_stops_the_reply_and_the_history_holds_what_was_heard() {
         texts,
         [
             (Role::User, "Tell me a story."),
-            (Role::Assistant, "Once there was a king. He lived in a —"),
+            (Role::Assistant, "Once there was a king. He lived in a"),
             (Role::User, "(interrupting) What about the queen?"),
         ]
     );

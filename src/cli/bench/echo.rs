@@ -52,6 +52,9 @@ const TEXT: &str = "The capital of France is Paris, and about two million people
 
 /// Arguments of `hearken bench echo`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken bench echo
+  hearken bench echo --no-words --json")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]

@@ -13,6 +13,11 @@ use hearken::config::Config;
 
 /// Arguments of `hearken bench`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken bench stt
+  hearken bench echo --no-words
+  hearken bench voice --json
+  hearken bench wake --hours 0")]
 pub struct Args {
     #[command(subcommand)]
     part: Part,

@@ -21,6 +21,9 @@ use crate::cli::transcribe::whisper;
 
 /// Arguments of `hearken bench stt`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken bench stt --repeat 2
+  hearken bench stt --busy 0 --json")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]

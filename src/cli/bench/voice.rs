@@ -27,6 +27,9 @@ const TEXTS: [(&str, &str); 3] = [
 
 /// Arguments of `hearken bench voice`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken bench voice
+  hearken bench voice --repeat 10 --json")]
 pub struct Args {
     /// Print JSON: {"voice", "rows": [{"threads", "text", "first_ms", "total_ms", "sound_ms", "real_time_factor"}]}
     #[arg(long)]

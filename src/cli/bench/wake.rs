@@ -44,6 +44,10 @@ const PAUSE: usize = EAR_RATE as usize;
 
 /// Arguments of `hearken bench wake`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken bench wake --hours 0                    calls alone: some minutes
+  hearken bench wake --names Marvin,Anna --hours 0
+  hearken bench wake --verbose                    two hours of talk as well: most of an hour on two cores")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]
@@ -54,7 +58,7 @@ pub struct Args {
     names: Vec<String>,
 
     /// Hours of speech without the name
-    #[arg(long, default_value_t = 2.0, value_parser = hours)]
+    #[arg(long, default_value_t = 2.0, value_parser = hours, allow_hyphen_values = true)]
     hours: f64,
 
     /// Say which calls were missed, and which words woke it

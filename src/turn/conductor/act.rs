@@ -244,7 +244,8 @@ impl Conductor {
             }));
         }
         if !reply.is_empty() {
-            self.last_spoken.clone_from(&reply);
+            // Of a reply that was stopped more may still ring than was heard.
+            self.last_spoken = turn.queued.join(" ");
         }
         let told = matches!(turn.command, None | Some(Command::Time | Command::Date));
         if !reply.is_empty() && told {

@@ -101,6 +101,8 @@ impl Conductor {
         self.close_window();
         let several = self.held.utterances.len() > 1;
         let command = command::recognise(&wanted, &language)
+            // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
+            .or_else(|| named(&text, &language))
             // Who calls it off while hearken still thinks says it after the question.
             .or_else(|| (several && called_off(&wanted, &language)).then_some(Command::NeverMind));
         // What was said to somebody else in the same breath is nobody's business.
@@ -252,6 +254,11 @@ impl Conductor {
         let instructions = crate::reply::instructions(&self.manners.instructions, name.written());
         self.company.history.instruct(&instructions);
     }
+}
+
+/// The command that `text` is, when it gives a name.
+fn named(text: &str, language: &str) -> Option<Command> {
+    command::recognise(text, language).filter(|command| matches!(command, Command::Name(_)))
 }
 
 /// Whether the last sentence of what was said in several goes calls the others off.
