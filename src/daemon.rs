@@ -129,21 +129,13 @@ impl Mind {
         Ok(Self { model, embedded })
     }
 
-    /// Has the embedded model read its instructions while nobody waits for it, so that the first turn need not. Returns
-    /// at once; a failure shows at the first turn.
+    /// Has the model read its instructions while nobody waits for it, where that makes the first turn sooner (see
+    /// [`LanguageModel::prepare`]).
     pub fn warm(&self, config: &Config, name: &str) {
-        if let (Backend::Embedded, Some(embedded)) = (config.reply.backend, &self.embedded) {
-            let instructions = Message {
-                role: reply::model::Role::System,
-                text: reply::instructions(&config.reply.system_prompt, name),
-            };
-            let embedded = Arc::clone(embedded);
-            tokio::spawn(async move {
-                if let Err(error) = embedded.prewarm(vec![instructions]).await {
-                    tracing::debug!("the language model was not warmed: {error}");
-                }
-            });
-        }
+        self.model.prepare(vec![Message {
+            role: reply::model::Role::System,
+            text: reply::instructions(&config.reply.system_prompt, name),
+        }]);
     }
 
     /// Ends the embedded model, if there is one. Bounded.

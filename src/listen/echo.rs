@@ -51,6 +51,9 @@ const PASSED_HOLD: f32 = 0.75;
 /// that it is. Until then what is left of the echo may be anything, and nothing counts as speech. Who speaks longer is
 /// heard, with the pre-roll.
 const LEARNING: u32 = 75;
+/// The linear filter is not believed before so much sound, in spans (0.8 s): a chime teaches it one tone, and what it
+/// says of that is not true of a voice.
+const BELIEVED: u32 = 50;
 /// After a hole in the reference nothing is learned and nothing counts as speech for so many spans: as long as the linear
 /// filter is (512 ms).
 const BLIND: u32 = PARTS as u32;
@@ -407,7 +410,7 @@ impl Canceller {
             let ratio = *before / after.max(1e-12);
             self.report.erle_db = (ratio > 0.0).then(|| 10.0 * ratio.log10());
             self.report.delay_ms = self.aec.as_ref().map(Aec::delay_ms);
-            if self.nearness.knows() {
+            if self.nearness.knows() && self.learning <= LEARNING - BELIEVED {
                 self.learning = 0;
             }
             let learning = self.blind > 0 || self.learning > 0 && self.silent_for <= LEARNING_TAIL;

@@ -209,12 +209,7 @@ impl Embedded {
     /// # Errors
     /// As a reply.
     pub async fn prewarm(&self, messages: Vec<Message>) -> Result<(), ModelError> {
-        self.ready().await?;
-        let mut reply = self.warmer.reply(messages);
-        while let Some(piece) = reply.next().await {
-            piece?;
-        }
-        Ok(())
+        prewarm(&self.shared, &self.warmer, messages).await
     }
 
     /// The server's process, while there is one.
@@ -251,6 +246,29 @@ impl LanguageModel for Embedded {
     fn name(&self) -> String {
         self.shared.label.clone()
     }
+
+    fn prepare(&self, messages: Vec<Message>) {
+        let (shared, warmer) = (Arc::clone(&self.shared), self.warmer.clone());
+        tokio::spawn(async move {
+            if let Err(error) = prewarm(&shared, &warmer, messages).await {
+                tracing::debug!("the language model was not warmed: {error}");
+            }
+        });
+    }
+}
+
+async fn prewarm(
+    shared: &Shared,
+    warmer: &openai::Client,
+    messages: Vec<Message>,
+) -> Result<(), ModelError> {
+    let deadline = Instant::now() + shared.first_token_timeout;
+    shared.ready(deadline).await?;
+    let mut reply = warmer.reply(messages);
+    while let Some(piece) = reply.next().await {
+        piece?;
+    }
+    Ok(())
 }
 
 impl Shared {

@@ -84,10 +84,7 @@ impl History {
             role,
             text: text.to_owned(),
         };
-        let mut messages = Vec::with_capacity(2 * kept.len() + 2);
-        if !self.system.is_empty() {
-            messages.push(message(Role::System, &self.system));
-        }
+        let mut messages = self.instructions();
         for turn in kept {
             messages.push(message(Role::User, &turn.asked));
             messages.push(message(Role::Assistant, &turn.said));
@@ -145,6 +142,16 @@ impl History {
     /// Other instructions from now on.
     pub fn instruct(&mut self, system_prompt: &str) {
         self.system = system_prompt.trim().to_owned();
+    }
+
+    /// What every prompt begins with; nothing without instructions.
+    pub fn instructions(&self) -> Vec<Message> {
+        let system = Some(&self.system).filter(|text| !text.is_empty());
+        let message = |text: &String| Message {
+            role: Role::System,
+            text: text.clone(),
+        };
+        system.map(message).into_iter().collect()
     }
 
     /// Forgets the conversation, not the instructions.

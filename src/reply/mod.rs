@@ -7,6 +7,7 @@ pub mod failure;
 pub mod fallback;
 pub mod history;
 pub mod key;
+pub mod label;
 pub mod model;
 pub mod openai;
 pub mod ready;

@@ -15,6 +15,12 @@ pub trait LanguageModel: Send + Sync {
     /// last one.
     fn reply(&self, messages: Vec<Message>) -> TextStream;
 
+    /// Reads what prompts will begin with, where that makes the next reply sooner. Returns at once; it may do nothing, and a
+    /// failure shows at the next reply.
+    fn prepare(&self, messages: Vec<Message>) {
+        let _ = messages;
+    }
+
     /// A short name for logs and `hearken check`, without secrets: `embedded qwen2.5-coder-0.5b`, `http://…/v1 llama3`.
     fn name(&self) -> String;
 }

@@ -16,6 +16,7 @@ use super::conductor::Extent;
 use super::timing::Stage;
 use crate::reply::clause::Splitter;
 use crate::reply::failure;
+use crate::reply::label;
 use crate::reply::model::{LanguageModel, Message, ModelError};
 use crate::speak::player::{Line, PlayItem};
 use crate::speak::spoken;
@@ -114,6 +115,8 @@ pub struct Job {
     pub messages: Vec<Message>,
     /// ISO 639-1 code of the language of those words.
     pub language: String,
+    /// What hearken is called.
+    pub name: String,
     /// Who writes.
     pub model: Arc<dyn LanguageModel>,
     /// Who says it.
@@ -134,6 +137,7 @@ pub async fn respond(job: Job) {
         turn,
         messages,
         language,
+        name,
         model,
         synthesizer,
         player,
@@ -148,6 +152,7 @@ pub async fn respond(job: Job) {
     let mut saying = Saying {
         turn,
         language: &language,
+        name: &name,
         synthesizer,
         player,
         abort,
@@ -248,6 +253,7 @@ enum Stop {
 struct Saying<'a> {
     turn: TurnId,
     language: &'a str,
+    name: &'a str,
     synthesizer: Synthesizer,
     player: Line,
     abort: Arc<AtomicBool>,
@@ -262,7 +268,11 @@ impl Saying<'_> {
     /// Says clauses as they come.
     async fn all(&mut self, mut clauses: mpsc::Receiver<String>) -> Result<(), Stop> {
         while let Some(text) = clauses.recv().await {
-            self.clause(&text).await?;
+            let text = match self.count {
+                0 => label::without(&text, self.name),
+                _ => &text,
+            };
+            self.clause(text).await?;
         }
         Ok(())
     }

@@ -91,10 +91,13 @@ async fn another_name_is_taken_kept_and_told_to_the_model() {
     ];
     let mut config = config();
     config.attention.follow_up_ms = 0;
-    let writes = || vec![Writes::Text(&["I'm Anna."])];
+    // The label is what a small model writes, and nothing to say.
+    let writes = || vec![Writes::Text(&["Anna: ", "I'm Anna."])];
     let mut room = enter_with(sentences, writes(), config.clone(), Some(&file));
     let report = room.answered(0).await;
     assert!(report.reply.contains("Anna"), "{report:?}");
+    let prepared = room.prepared.lock().unwrap().clone();
+    assert!(prepared[0][0].text.contains("You are Anna,"));
     room.say(2);
     room.overheard().await;
     assert_eq!(room.answered(1).await.reply, "I'm Anna.");

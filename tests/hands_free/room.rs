@@ -183,6 +183,7 @@ pub struct Room {
     pub feed: FileMicrophoneFeed,
     pub events: Receiver<Event>,
     pub asked: Asked,
+    pub prepared: Asked,
     pub loudspeaker: Loudspeaker,
     pub push: Arc<Notify>,
     pub leaving: Arc<AtomicBool>,
@@ -227,6 +228,7 @@ pub fn enter_before(
     patience: Duration,
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
+    let prepared = Arc::clone(&model.prepared);
     let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
     let leaving = Arc::new(AtomicBool::new(false));
     let parts = Parts {
@@ -252,6 +254,7 @@ pub fn enter_before(
         feed,
         events,
         asked,
+        prepared,
         loudspeaker,
         push,
         leaving,

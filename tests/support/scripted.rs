@@ -99,6 +99,8 @@ pub type Asked = Arc<Mutex<Vec<Vec<Message>>>>;
 pub struct ScriptedModel {
     script: Mutex<VecDeque<Writes>>,
     asked: Asked,
+    /// What it was told to read ahead.
+    pub prepared: Asked,
 }
 
 impl ScriptedModel {
@@ -109,6 +111,7 @@ impl ScriptedModel {
             Arc::new(Self {
                 script,
                 asked: Arc::clone(&asked),
+                prepared: Asked::default(),
             }),
             asked,
         )
@@ -135,6 +138,10 @@ impl LanguageModel for ScriptedModel {
             }
             None => futures_util::stream::empty().boxed(),
         }
+    }
+
+    fn prepare(&self, messages: Vec<Message>) {
+        self.prepared.lock().unwrap().push(messages);
     }
 
     fn name(&self) -> String {

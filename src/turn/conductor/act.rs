@@ -160,6 +160,7 @@ impl Conductor {
             turn: turn.id,
             messages,
             language: turn.language.clone(),
+            name: self.manners.name.written().to_owned(),
             model,
             synthesizer: self.company.synthesizer.clone(),
             player: self.company.player.line(),

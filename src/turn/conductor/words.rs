@@ -245,6 +245,10 @@ impl Conductor {
         }
         self.manners.name = name;
         self.take_name();
+        // The next question comes soon, and the instructions are new to the model.
+        self.company
+            .model
+            .prepare(self.company.history.instructions());
     }
 
     /// Lets whisper expect the name, and the model know it.
