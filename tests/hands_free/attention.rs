@@ -249,3 +249,15 @@ async fn who_pushes_while_speaking_is_heard() {
     assert_eq!(report.reply, "A mammal.");
     room.leave().await;
 }
+
+/// "I'll call you Samantha" gives the name that it has; it is no sentence that ends in a call.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_that_it_has_can_be_given_again() {
+    let mut config = config();
+    config.attention.mode = Mode::Always;
+    let mut room = enter_with(&["I'll call you Samantha."], vec![], config, None);
+    let report = room.answered(0).await;
+    assert!(report.reply.contains("Samantha"), "{report:?}");
+    assert!(room.asked().is_empty());
+    room.leave().await;
+}

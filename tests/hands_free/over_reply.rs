@@ -1,5 +1,7 @@
 //! What is said over a reply.
 
+use std::sync::atomic::Ordering;
+
 use hearken::audio::EAR_RATE;
 use hearken::config::Policy;
 use hearken::daemon;
@@ -74,6 +76,10 @@ async fn a_long_sentence_stops_the_reply_before_it_ends() {
         })
         .await;
     assert!(!seen.iter().any(|e| matches!(e, Event::TurnStarted { .. })));
+    assert!(
+        room.glances.load(Ordering::Relaxed) > 0,
+        "a beginning is glanced at"
+    );
     room.loudspeaker.let_play(60.0);
     room.feed.play([spoken(1, 700), silence()].concat());
     let next = |e: &Event| matches!(e, Event::Transcribed { .. });
@@ -282,5 +288,18 @@ async fn it_is_quieter_while_it_is_judged() {
     room.push.notify_one();
     assert!(room.finished().await.interrupted);
     room.loudspeaker.quieter_by(0.0).await;
+    room.leave().await;
+}
+
+/// What whisper cannot read over a reply is told, and the reply goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_over_a_reply_is_told() {
+    let mut room = enter(&["Samantha, tell me a story.", UNREADABLE], vec![STORY]);
+    room.speaking(0).await;
+    room.say(1);
+    let failed = |e: &Event| matches!(e, Event::Failed { what } if what.contains("scripted"));
+    room.until("the failure", failed).await;
+    room.loudspeaker.let_play(60.0);
+    assert!(!room.finished().await.interrupted);
     room.leave().await;
 }

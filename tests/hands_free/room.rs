@@ -4,7 +4,7 @@
 //! matter how often hearken listens to the beginning.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -29,10 +29,14 @@ pub const RATE: u32 = 8_000;
 /// What takes until everybody leaves to be read.
 pub const ENDLESS: &str = "…";
 
+/// What cannot be read at all.
+pub const UNREADABLE: &str = "✗";
+
 /// Says the sentence whose number is the loudness.
 struct ByLoudness {
     sentences: &'static [&'static str],
     leaving: Arc<AtomicBool>,
+    glances: Arc<AtomicUsize>,
 }
 
 /// So loud is sentence `index`.
@@ -58,6 +62,9 @@ impl Transcriber for ByLoudness {
             .collect();
         said.dedup();
         let text: Vec<_> = said.iter().map(|index| self.sentences[*index]).collect();
+        if text.contains(&UNREADABLE) {
+            return Err(TranscribeError::Failed("scripted".into()));
+        }
         let ends = || abort.load(Ordering::Relaxed) || self.leaving.load(Ordering::Relaxed);
         while text.contains(&ENDLESS) && !ends() {
             std::thread::yield_now();
@@ -69,6 +76,15 @@ impl Transcriber for ByLoudness {
             refused: None,
             doubted: String::new(),
         })
+    }
+
+    fn glance(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        self.glances.fetch_add(1, Ordering::Relaxed);
+        self.transcribe(samples, abort)
     }
 }
 
@@ -184,6 +200,8 @@ pub struct Room {
     pub events: Receiver<Event>,
     pub asked: Asked,
     pub prepared: Asked,
+    /// How often a beginning was glanced at.
+    pub glances: Arc<AtomicUsize>,
     pub loudspeaker: Loudspeaker,
     pub push: Arc<Notify>,
     pub leaving: Arc<AtomicBool>,
@@ -229,6 +247,7 @@ pub fn enter_before(
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
     let prepared = Arc::clone(&model.prepared);
+    let glances = Arc::new(AtomicUsize::new(0));
     let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
     let leaving = Arc::new(AtomicBool::new(false));
     let parts = Parts {
@@ -238,6 +257,7 @@ pub fn enter_before(
         transcriber: Box::new(ByLoudness {
             sentences,
             leaving: Arc::clone(&leaving),
+            glances: Arc::clone(&glances),
         }),
         model,
         voice: Box::new(Slow),
@@ -255,6 +275,7 @@ pub fn enter_before(
         events,
         asked,
         prepared,
+        glances,
         loudspeaker,
         push,
         leaving,

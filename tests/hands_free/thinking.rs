@@ -134,6 +134,24 @@ async fn who_goes_on_while_it_thinks_is_heard_as_one() {
     room.leave().await;
 }
 
+/// Who goes on at once had not finished, whatever else may stop a reply.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_policy_name_who_goes_on_at_once_is_heard_as_one() {
+    let mut config = config();
+    config.barge_in.policy = Policy::Name;
+    let story = Writes::Text(&["There was a cat."]);
+    let sentences = &["Samantha, tell me a story.", "About a cat."];
+    let mut room = enter_with(sentences, vec![Writes::Hangs, story], config, None);
+    room.say(0);
+    room.until("the words", |e| matches!(e, Event::Transcribed { .. }))
+        .await;
+    room.say(1);
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert_eq!(report.transcript, "Samantha, tell me a story. About a cat.");
+    room.leave().await;
+}
+
 /// Whatever hangs: it is said, and the next who speaks is answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_hangs_is_given_up() {
