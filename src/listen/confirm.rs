@@ -52,6 +52,21 @@ impl<T: Transcriber> Confirming<T> {
         result
     }
 
+    /// What is read where `words` call the name when whisper is to choose; `None` when they do not call it.
+    fn chosen(
+        &mut self,
+        words: &str,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Option<Transcript>, TranscribeError> {
+        let Some(side) = self.name.as_ref().and_then(|n| n.side(words)) else {
+            return Ok(None);
+        };
+        let choice = self.choice.clone();
+        self.expecting(&choice, part(samples, side), abort)
+            .map(Some)
+    }
+
     /// What was read, if the call in it is believed; and otherwise what is read without expecting the name.
     fn confirmed(
         &mut self,
@@ -59,11 +74,9 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
+        let Some(chosen) = self.chosen(&primed.text, samples, abort)? else {
             return Ok(primed);
         };
-        let choice = self.choice.clone();
-        let chosen = self.expecting(&choice, part(samples, side), abort)?;
         if self.believes(&chosen) {
             return Ok(primed);
         }
@@ -86,11 +99,9 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.doubted)) else {
+        let Some(chosen) = self.chosen(&primed.doubted, samples, abort)? else {
             return Ok(primed);
         };
-        let choice = self.choice.clone();
-        let chosen = self.expecting(&choice, part(samples, side), abort)?;
         let words = format!("{} {}", chosen.text, chosen.doubted);
         match &self.name {
             Some(name) if name.resembles(&words) && !name.has_rival(&words) => Ok(Transcript {

@@ -5,6 +5,8 @@
 //! things keep that from making whisper loop: it decodes with timestamps, and never looks at less than
 //! [`MIN_CONTEXT`].
 
+mod window;
+
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,31 +21,21 @@ use super::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
 use super::{ggml, language};
 use crate::audio::EAR_RATE;
 use crate::config::Listen;
+use window::{FAINTEST, STEP, cut_context, loudest, unheard};
+pub use window::{FULL_CONTEXT, MIN_CONTEXT};
 
-/// Samples per step of the encoder's context: 20 ms.
-const STEP: usize = EAR_RATE as usize / 50;
-/// The encoder's whole context: 30 s in steps of 20 ms.
-pub const FULL_CONTEXT: usize = 1500;
-/// Never less context than this (5.1 s): below it, short utterances loop. `hearken bench stt` compares it with the
-/// full context.
-pub const MIN_CONTEXT: usize = 256;
 /// For a glance (2.6 s): half the time of [`MIN_CONTEXT`]; of a few words as many are right, with fewer marks between them.
 const GLANCE_CONTEXT: usize = 128;
 /// The tiny models loop and lose words below this (15.4 s): 33 % of words wrong on short commands at 512, none here.
 const MIN_CONTEXT_TINY: usize = 768;
 /// Layers of a tiny model's encoder; the base model has six.
 const TINY_LAYERS: c_int = 4;
-/// Silence after the utterance that the encoder sees, in steps: 1.3 s. Words cut at the edge are lost without it.
-const MARGIN: usize = 64;
 /// Silence before the utterance, 300 ms: without it whisper mishears a word that the recording begins with.
 const LEAD: usize = EAR_RATE as usize * 300 / 1000;
 /// What fits in the window beside that; the rest of a longer utterance is not heard.
 const LONGEST: usize = FULL_CONTEXT * STEP - LEAD;
 /// whisper.cpp refuses less than 0.1 s, and does better with 1 s.
 const SHORTEST: usize = EAR_RATE as usize;
-/// Below this loudness (root mean square of the loudest 30 ms, about -66 dB of full scale) nobody speaks.
-const FAINTEST: f32 = 0.0005;
-
 /// What of the configuration concerns whisper.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WhisperSettings {
@@ -365,28 +357,6 @@ fn tokens(context: &WhisperContext, words: &str) -> Option<Vec<WhisperTokenId>> 
     }
 }
 
-/// The context for so many samples: the utterance, a margin, and no less than the least.
-fn cut_context(samples: usize, least: usize) -> usize {
-    (samples.div_ceil(STEP) + MARGIN)
-        .next_multiple_of(8)
-        .max(least)
-        .min(FULL_CONTEXT)
-}
-
-/// What is left of `samples` from `end` on, when somebody speaks there: at least a second, of which half is not much
-/// fainter than the rest.
-fn unheard(samples: &[f32], end: usize) -> Option<&[f32]> {
-    let rest = samples.get(end..).filter(|_| end > 0)?;
-    let audible = (loudest(samples) * 0.1).max(FAINTEST);
-    let window = EAR_RATE as usize * 30 / 1000;
-    let loud = rest
-        .chunks(window)
-        .filter(|part| loudest(part) > audible)
-        .count()
-        * window;
-    (rest.len() >= EAR_RATE as usize && loud >= EAR_RATE as usize / 2).then_some(rest)
-}
-
 /// Greedy, one pass, no second tries at a higher temperature: those cost seconds and invent words.
 fn params<'a, 'b>(
     settings: &WhisperSettings,
@@ -413,15 +383,6 @@ fn params<'a, 'b>(
     params.set_print_realtime(false);
     params.set_print_timestamps(false);
     params
-}
-
-/// Root mean square of the loudest 30 ms.
-fn loudest(samples: &[f32]) -> f32 {
-    let window = EAR_RATE as usize * 30 / 1000;
-    samples
-        .chunks(window)
-        .map(|chunk| (chunk.iter().map(|s| s * s).sum::<f32>() / chunk.len() as f32).sqrt())
-        .fold(0.0, f32::max)
 }
 
 fn failed(error: whisper_rs::WhisperError) -> TranscribeError {
@@ -497,32 +458,5 @@ unsafe extern "C" fn stop_loops(
         .and_then(|i| logits.get_mut(i))
     {
         *end = 0.0;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_context_is_the_utterance_and_a_margin_between_the_bounds() {
-        assert_eq!(cut_context(16_000, MIN_CONTEXT), MIN_CONTEXT);
-        assert_eq!(cut_context(10 * 16_000, MIN_CONTEXT), 568);
-        assert_eq!(cut_context(40 * 16_000, MIN_CONTEXT), FULL_CONTEXT);
-        assert_eq!(cut_context(16_000, FULL_CONTEXT), FULL_CONTEXT);
-    }
-
-    #[test]
-    fn only_speech_that_is_left_over_is_unheard() {
-        let tone = |seconds: usize| vec![0.3; seconds * 16_000];
-        let ending = |rest: Vec<f32>| [tone(2), rest].concat();
-        assert!(unheard(&ending(vec![0.001; 48_000]), 32_000).is_none());
-        assert!(unheard(&ending(vec![0.3; 4_000]), 32_000).is_none());
-        assert_eq!(
-            unheard(&ending(tone(2)), 32_000).map(<[f32]>::len),
-            Some(32_000)
-        );
-        assert!(unheard(&tone(2), 0).is_none());
-        assert!(unheard(&tone(2), 99_000).is_none());
     }
 }
