@@ -1,7 +1,8 @@
 //! A name that is expected is heard too easily: whisper, told to expect "Samantha", writes it for "Savannah" as well.
-//! So a call is looked at again by a whisper that is offered names that sound like it as well, and so has to choose. When
-//! it writes none of them, the call is believed if something like the name is heard without expecting it. On the thread
-//! `transcribe`.
+//! So a call is looked at again by a whisper that is offered names that sound like it. Where the first look was sure of its
+//! words it is offered these alone, and writes the name only where it is plainly heard; in noise it is offered the name as
+//! well, and has to choose. When it writes none of them, the call is believed if something like the name is heard without
+//! expecting it. On the thread `transcribe`.
 //!
 //! The second look costs only calls, not other talk, and looks only at the end of the utterance where the name is.
 
@@ -18,14 +19,20 @@ const LOOK: usize = EAR_RATE as usize * 35 / 10;
 /// the name is chosen as well: then it is the name alone that was heard.
 const DOUBT: f32 = -1.6;
 
+/// From this mean log-probability on the first look was sure of its words. Of 256 calls of
+/// "Samantha", half of them in noise, 3 more were lost than with the easier choice alone; of 125 calls of "Savannah" that the
+/// first look took for it 79 were believed, and 101 otherwise.
+const SURE: f32 = -0.3;
+
 /// A transcriber that looks twice at a call of the name that it expects.
 pub struct Confirming<T> {
     inner: T,
     /// What the inner one expects, and the name that it is.
     expected: String,
     name: Option<Name>,
-    /// What it expects when it is to choose.
+    /// What it expects when it is to choose: the name and its rivals, and the rivals alone.
     choice: String,
+    rivals: String,
 }
 
 impl<T: Transcriber> Confirming<T> {
@@ -36,6 +43,7 @@ impl<T: Transcriber> Confirming<T> {
             expected: String::new(),
             name: None,
             choice: String::new(),
+            rivals: String::new(),
         }
     }
 
@@ -52,17 +60,22 @@ impl<T: Transcriber> Confirming<T> {
         result
     }
 
-    /// What is read where `words` call the name when whisper is to choose; `None` when they do not call it.
+    /// What is read where `words`, of which the first look was `sure`, call the name when whisper is to choose; `None` when
+    /// they do not call it.
     fn chosen(
         &mut self,
         words: &str,
+        sure: bool,
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Option<Transcript>, TranscribeError> {
         let Some(side) = self.name.as_ref().and_then(|n| n.side(words)) else {
             return Ok(None);
         };
-        let choice = self.choice.clone();
+        let choice = match sure {
+            true => self.rivals.clone(),
+            false => self.choice.clone(),
+        };
         self.expecting(&choice, part(samples, side), abort)
             .map(Some)
     }
@@ -74,7 +87,8 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let Some(chosen) = self.chosen(&primed.text, samples, abort)? else {
+        let sure = primed.mean_logprob >= SURE;
+        let Some(chosen) = self.chosen(&primed.text, sure, samples, abort)? else {
             return Ok(primed);
         };
         if self.believes(&chosen) {
@@ -99,7 +113,7 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let Some(chosen) = self.chosen(&primed.doubted, samples, abort)? else {
+        let Some(chosen) = self.chosen(&primed.doubted, false, samples, abort)? else {
             return Ok(primed);
         };
         let words = format!("{} {}", chosen.text, chosen.doubted);
@@ -154,11 +168,9 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
     fn expect(&mut self, words: &str) {
         words.clone_into(&mut self.expected);
         self.name = Name::new(words).ok();
-        self.choice = self
-            .name
-            .as_ref()
-            .map(Name::prompt_to_choose)
-            .unwrap_or_default();
+        let offered = |own| self.name.as_ref().map(|name| name.prompt_to_choose(own));
+        self.choice = offered(true).unwrap_or_default();
+        self.rivals = offered(false).unwrap_or_default();
         self.inner.expect(words);
     }
 }
@@ -172,6 +184,10 @@ mod tests {
     struct Scripted {
         /// What is written when the name, the choice and nothing is expected.
         writes: [&'static str; 3],
+        /// The name was among what it could choose from.
+        offered: Option<bool>,
+        /// How sure it is of what it expects.
+        logprob: f32,
         expects: usize,
         looks: Vec<(usize, usize)>,
     }
@@ -190,7 +206,7 @@ mod tests {
             Ok(Transcript {
                 text: if sure { written.into() } else { String::new() },
                 language: "en".into(),
-                mean_logprob: if sure { -0.1 } else { -1.2 },
+                mean_logprob: if sure { self.logprob } else { -1.2 },
                 refused: (!sure).then_some(Refused::Unsure),
                 doubted: if sure { String::new() } else { doubted.into() },
             })
@@ -200,7 +216,10 @@ mod tests {
             self.expects = match words {
                 "Samantha." => 0,
                 "" => 2,
-                _ => 1,
+                _ => {
+                    self.offered = Some(words.contains("Samantha"));
+                    1
+                }
             };
         }
     }
@@ -209,6 +228,8 @@ mod tests {
     fn written(writes: [&'static str; 3]) -> (String, Vec<(usize, usize)>) {
         let inner = Scripted {
             writes,
+            offered: None,
+            logprob: -0.1,
             expects: 2,
             looks: Vec::new(),
         };
@@ -259,6 +280,28 @@ mod tests {
         assert_eq!(written([vague, "Savannah, can you?", "never"]).0, "");
         assert_eq!(written([vague, "Gun you care.", "never"]).0, "");
         assert_eq!(written(["(Gun you care me)", "Samanta", "never"]).0, "");
+    }
+
+    #[test]
+    fn the_name_is_offered_only_where_the_first_look_was_not_sure() {
+        let call = "Samantha, what time is it?";
+        for (logprob, writes, offered) in [
+            (-0.1, call, false),
+            (-0.6, call, true),
+            (-0.1, "(Samantha, gun you care me)", true),
+        ] {
+            let mut both = Confirming::new(Scripted {
+                writes: [writes, "Samantha", "never"],
+                offered: None,
+                logprob,
+                expects: 2,
+                looks: Vec::new(),
+            });
+            both.expect("Samantha.");
+            let never = AtomicBool::new(false);
+            both.transcribe(&vec![0.0; 16_000], &never).unwrap();
+            assert_eq!(both.inner.offered, Some(offered), "{logprob} {writes}");
+        }
     }
 
     #[test]

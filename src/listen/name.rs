@@ -165,15 +165,21 @@ impl Name {
     }
 
     /// An initial prompt that has whisper choose between this name and those that sound like it; empty when there are
-    /// none.
-    pub fn prompt_to_choose(&self) -> String {
+    /// none. Without this name in it (`own` is false) whisper writes the name only where it is plainly heard.
+    pub fn prompt_to_choose(&self, own: bool) -> String {
         let mut names = rivals::rivals(&self.written, &self.letters, &self.sounds);
         let Some(last) = names.pop() else {
             return String::new();
         };
         // Whisper takes what is last for said already, and leaves it out.
-        names.extend([self.written.clone(), last]);
+        names.extend(own.then(|| self.written.clone()));
+        names.push(last);
         format!("{}.", names.join(", "))
+    }
+
+    /// Whether `other` is a name that sounds like this one, so that one may be taken for the other.
+    pub fn sounds_like(&self, other: &str) -> bool {
+        rivals::apart(&self.sounds, other) <= rivals::FAR
     }
 
     /// Whether `transcript` has the name of somebody else in it, as far as such names are known.
@@ -187,6 +193,11 @@ impl Name {
     /// Whether and how `transcript` calls this name.
     pub fn called(&self, transcript: &str) -> Called {
         let sentences = phrase::sentences(transcript);
+        if let [only] = &sentences[..]
+            && self.is_told_to_stop(only)
+        {
+            return Called::With("Stop.".into());
+        }
         for (i, sentence) in sentences.iter().enumerate() {
             let calls = self
                 .occurrences(sentence)
@@ -337,6 +348,13 @@ impl Name {
             });
         }
         found
+    }
+
+    /// Whether a sentence is what whisper makes of "Samantha, stop" said in one breath: "Samantha's top".
+    fn is_told_to_stop(&self, sentence: &[Word<'_>]) -> bool {
+        let [name, top] = sentence else { return false };
+        let named = letters(name.text) == self.letters;
+        named && name.possessive && top.lower == "top"
     }
 
     /// Whether a word that is all of a sentence ends in the name, behind the sounds of a "hey".

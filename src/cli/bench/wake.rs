@@ -2,7 +2,8 @@
 //!
 //! Nothing is recorded for it: voices synthesize sentences, which go the way of any sound, faster than real time:
 //! detector, endpoint, whisper primed with the name, and the name's own judgement. Talk without the name never says a
-//! sentence twice; people's recordings are heard once.
+//! sentence twice; people's recordings are heard once. What is said in any house is counted apart from talk that is made to
+//! tempt, with words and people that sound like the name.
 
 mod chance;
 mod report;
@@ -39,6 +40,9 @@ const RECORDINGS: &str = "/usr/share/pocketsphinx/test/data";
 /// Noise is so far below speech, in dB.
 const NOISE_DB: f32 = 10.0;
 
+/// For each hour of ordinary talk so much is made to tempt.
+const TEMPTING: f64 = 0.25;
+
 /// Silence around what is said, in samples: longer than the endpoint waits.
 const PAUSE: usize = EAR_RATE as usize;
 
@@ -57,7 +61,7 @@ pub struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     names: Vec<String>,
 
-    /// Hours of speech without the name
+    /// Hours of ordinary speech without the name; a quarter of that is heard besides, of speech that is made to tempt
     #[arg(long, default_value_t = 2.0, value_parser = hours, allow_hyphen_values = true)]
     hours: f64,
 
@@ -106,11 +110,18 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     }
     if let Some(first) = names.first().filter(|_| args.hours > 0.0) {
         let wanted = args.hours * 3600.0;
-        let talk = bench.talk(first, wanted, &args.recordings, args.seed)?;
+        let mut talked = Talked::new(first.written());
+        bench.recorded(first, wanted, &args.recordings, &mut talked)?;
+        let ordinary = text::Talk::ordinary(args.seed, first);
+        bench.talk(first, ordinary, wanted, args.seed, &mut talked)?;
+        let mut tempted = Talked::new(first.written());
+        let tempting = text::Talk::tempting(args.seed, first);
+        bench.talk(first, tempting, wanted * TEMPTING, args.seed, &mut tempted)?;
         if !args.json {
-            talk.print_talk(args.verbose);
+            talked.print_talk("other talk", args.verbose);
+            tempted.print_talk("tempting talk", args.verbose);
         }
-        report.talk = Some(talk);
+        (report.talk, report.tempting) = (Some(talked), Some(tempted));
     }
     report.elapsed_s = began.elapsed().as_secs_f64();
     if args.json {
@@ -227,18 +238,16 @@ impl<'a> Bench<'a> {
         Ok(Some(talked))
     }
 
-    /// Talk without the name, `seconds` of it, and people's recordings.
-    fn talk(
+    /// People's recordings, at most `seconds` of them.
+    fn recorded(
         &mut self,
         name: &Name,
         seconds: f64,
-        recordings: &Path,
-        seed: u64,
-    ) -> anyhow::Result<Talked> {
+        folder: &Path,
+        talked: &mut Talked,
+    ) -> anyhow::Result<()> {
         let mut hearing = self.hearing(name)?;
-        let bar = bar(seconds as usize, "talk without the name, seconds");
-        let mut talked = Talked::new(name.written());
-        for path in files(recordings) {
+        for path in files(folder) {
             if talked.seconds >= seconds {
                 break;
             }
@@ -251,10 +260,22 @@ impl<'a> Bench<'a> {
                 &path.display().to_string(),
                 hearing.hear_padded(sound.clone())?,
             );
-            bar.set_position(talked.seconds as u64);
         }
         talked.recorded_s = talked.seconds;
-        let mut talk = text::Talk::new(seed, &[name.written().to_owned()]);
+        Ok(())
+    }
+
+    /// Talk without the name, until there are `seconds` of it.
+    fn talk(
+        &mut self,
+        name: &Name,
+        mut talk: text::Talk,
+        seconds: f64,
+        seed: u64,
+        talked: &mut Talked,
+    ) -> anyhow::Result<()> {
+        let mut hearing = self.hearing(name)?;
+        let bar = bar(seconds as usize, "talk without the name, seconds");
         let mut chance = Chance::new(seed ^ 0x5eed);
         while talked.seconds < seconds {
             let speaker = chance.below(self.english.len());
@@ -269,7 +290,7 @@ impl<'a> Bench<'a> {
             bar.set_position(talked.seconds as u64);
         }
         bar.finish_and_clear();
-        Ok(talked)
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::hangul::{self, Ending};
 use super::phrase::{Mark, Word};
+use super::sound;
 use super::words::{
     AFTERTHOUGHTS, ANSWERS, ASKING, AUXILIARIES, CALLS, CLOSINGS, DETERMINERS, GREETINGS, OPENINGS,
     PERSONS, RELATIVE, SUBJECTS, TELLING,
@@ -45,7 +46,8 @@ pub(super) fn called(sentence: &[Word<'_>], found: Found) -> Option<Rest> {
     }
     let before = &sentence[..found.first];
     let after = &sentence[found.end..];
-    let opened = before.len() <= 3 && only_calls(before);
+    let greeted = found.sure && after.is_empty() && sounds_like_hello(before);
+    let opened = (before.len() <= 3 && only_calls(before)) || greeted;
     if opened {
         return if after.is_empty() {
             Some(Rest::Nothing)
@@ -79,6 +81,13 @@ pub(super) fn called(sentence: &[Word<'_>], found: Found) -> Option<Rest> {
 /// "Hey", "Okay so": nothing but a call.
 pub(super) fn only_calls(words: &[Word<'_>]) -> bool {
     words.iter().all(|w| CALLS.has(&w.lower))
+}
+
+/// "Tello Samantha", "The low Samantha": what whisper makes of "hello" in noise, where the name is all that follows. One
+/// consonant may be another, and a faint one more; "Tell Samantha" is further away.
+fn sounds_like_hello(words: &[Word<'_>]) -> bool {
+    let said: String = words.iter().map(|w| w.text).collect();
+    words.len() <= 2 && sound::distance(&sound::sounds("hello"), &sound::sounds(&said)) <= 1.45
 }
 
 fn is_afterthought(word: &Word<'_>) -> bool {

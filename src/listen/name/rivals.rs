@@ -6,7 +6,7 @@ use super::{SPELLING, words};
 /// So many are offered: more would make whisper forget the first ones, and every one costs time.
 const OFFERED: usize = 3;
 /// What is further away, in parts of the name's length, is nobody's rival.
-const FAR: f32 = 0.4;
+pub(super) const FAR: f32 = 0.4;
 
 /// The nearest other names, nearest first, capitalized. None for a name in a script that the list is not written in.
 pub(super) fn rivals(written: &str, letters: &str, sounds: &[Sound]) -> Vec<String> {
@@ -17,7 +17,7 @@ pub(super) fn rivals(written: &str, letters: &str, sounds: &[Sound]) -> Vec<Stri
         .all()
         .filter(|other| !letters.contains(other))
         .map(|other| (apart(sounds, other), other))
-        .filter(|(apart, _)| (SPELLING..=FAR).contains(apart))
+        .filter(|(apart, _)| *apart >= SPELLING && *apart <= FAR)
         .collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
     near.truncate(OFFERED);
@@ -27,7 +27,7 @@ pub(super) fn rivals(written: &str, letters: &str, sounds: &[Sound]) -> Vec<Stri
 }
 
 /// How far `other` is, in parts of the name's length.
-fn apart(sounds: &[Sound], other: &str) -> f32 {
+pub(super) fn apart(sounds: &[Sound], other: &str) -> f32 {
     sound::distance(sounds, &sound::sounds(other)) / sounds.len() as f32
 }
 
@@ -37,7 +37,7 @@ mod tests {
     use super::super::Name;
 
     fn offered(name: &str) -> String {
-        Name::new(name).unwrap().prompt_to_choose()
+        Name::new(name).unwrap().prompt_to_choose(true)
     }
 
     #[test]
@@ -51,6 +51,14 @@ mod tests {
             "{}",
             offered("Marvin")
         );
+    }
+
+    #[test]
+    fn the_name_itself_can_be_left_out() {
+        let prompt = Name::new("Samantha").unwrap().prompt_to_choose(false);
+        assert!(!prompt.contains("Samantha"), "{prompt}");
+        assert!(prompt.contains("Amanda"), "{prompt}");
+        assert_eq!(prompt.matches(',').count(), 2, "{prompt}");
     }
 
     #[test]

@@ -486,3 +486,24 @@ fn a_hey_that_is_written_into_the_name_is_a_call() {
         assert_eq!(Name::new(name).unwrap().called(text), Called::No, "{text}");
     }
 }
+
+#[test]
+fn a_greeting_and_a_stop_that_whisper_mangles_still_call() {
+    let samantha = Name::new("Samantha").unwrap();
+    for text in ["Tello Samantha.", "The low Samantha.", "Yellow, Samantha"] {
+        assert_eq!(samantha.called(text), Called::Alone, "{text}");
+    }
+    assert_eq!(
+        samantha.called("Samantha's top."),
+        Called::With("Stop.".into())
+    );
+    for text in [
+        "Samantha's top is red.",
+        "Tell Samantha.",
+        "The low Samantha road.",
+        "With Samantha.",
+        "Sam's top.",
+    ] {
+        assert_eq!(samantha.called(text), Called::No, "{text}");
+    }
+}

@@ -15,8 +15,10 @@ pub struct Report {
     pub calls: Vec<Calls>,
     /// For each English name.
     pub mentions: Vec<Talked>,
-    /// Speech without the name.
+    /// Speech without the name, as in any house.
     pub talk: Option<Talked>,
+    /// Speech without the name that is made to tempt.
+    pub tempting: Option<Talked>,
     /// How long the bench took.
     pub elapsed_s: f64,
 }
@@ -169,11 +171,11 @@ impl Talked {
     }
 
     /// For people: talk without the name.
-    pub fn print_talk(&self, verbose: bool) {
+    pub fn print_talk(&self, kind: &str, verbose: bool) {
         println!(
             "{:<12} {:<23} {:>5} utterances, {:>4} wakes, {:.2} an hour in {:.2} hours, {:.1} minutes of them recordings of people",
             self.name,
-            "other talk",
+            kind,
             self.utterances,
             self.woken.len(),
             self.an_hour(),
@@ -218,6 +220,7 @@ impl Report {
             "calls": calls.collect::<Vec<_>>(),
             "mentions": self.mentions.iter().map(talked).collect::<Vec<_>>(),
             "talk": self.talk.as_ref().map(talked),
+            "tempting": self.tempting.as_ref().map(talked),
             "elapsed_s": self.elapsed_s,
         })
     }

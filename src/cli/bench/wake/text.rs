@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use hearken::listen::name::Name;
+
 use super::chance::Chance;
 
 /// Ways to call a name in English: alone, greeted, at the start, at the end.
@@ -419,20 +421,41 @@ const TALK: [&str; 60] = [
     "Well, TIME PERSON PAST THING, PAST NEAR, and came back PLACE.",
 ];
 
-/// Talk without the name: no sentence twice, and none that holds one of `names`.
+/// Talk without the name: no sentence twice, and none that holds it.
 pub struct Talk {
     chance: Chance,
     said: HashSet<String>,
-    names: Vec<String>,
+    name: String,
+    templates: Vec<&'static str>,
+    people: Vec<&'static str>,
 }
 
 impl Talk {
-    /// The same `seed` makes the same talk.
-    pub fn new(seed: u64, names: &[String]) -> Self {
+    /// What is said in any house: nobody in it has a name that sounds like `name`. The same `seed` makes the same talk.
+    pub fn ordinary(seed: u64, name: &Name) -> Self {
+        let templates = TALK.into_iter().filter(|t| !t.contains("NEAR"));
+        let people = PEOPLE.into_iter().filter(|p| !name.sounds_like(p));
+        Self::new(seed, name, templates.collect(), people.collect())
+    }
+
+    /// Talk that tempts: a third of the kinds of sentences hold words that sound like the usual name, and people are called
+    /// Savannah and Amanda.
+    pub fn tempting(seed: u64, name: &Name) -> Self {
+        Self::new(seed, name, TALK.to_vec(), PEOPLE.to_vec())
+    }
+
+    fn new(
+        seed: u64,
+        name: &Name,
+        templates: Vec<&'static str>,
+        people: Vec<&'static str>,
+    ) -> Self {
         Self {
             chance: Chance::new(seed),
             said: HashSet::new(),
-            names: names.iter().map(|n| n.to_lowercase()).collect(),
+            name: name.written().to_lowercase(),
+            templates,
+            people,
         }
     }
 
@@ -441,22 +464,21 @@ impl Talk {
         loop {
             let sentence = self.filled();
             let lower = sentence.to_lowercase();
-            let named = self.names.iter().any(|name| lower.contains(name.as_str()));
             // Short ones are soon all said; then longer ones come.
-            if !named && self.said.insert(sentence.clone()) {
+            if !lower.contains(&self.name) && self.said.insert(sentence.clone()) {
                 return sentence;
             }
         }
     }
 
     fn filled(&mut self) -> String {
-        let template = self.chance.of(&TALK);
+        let template = self.chance.of(&self.templates);
         let mut filled = String::new();
         for piece in template.split_inclusive(|c: char| !c.is_ascii_uppercase()) {
             let word = piece.trim_end_matches(|c: char| !c.is_ascii_uppercase());
             let number;
             let text = match word {
-                "PERSON" => self.chance.of(&PEOPLE),
+                "PERSON" => self.chance.of(&self.people),
                 "NEAR" => self.chance.of(&NEAR),
                 "THING" => self.chance.of(&THINGS),
                 "PLACE" => self.chance.of(&PLACES),
@@ -496,24 +518,44 @@ fn capitalized(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn talk_never_repeats_itself_nor_says_a_name() {
-        let mut talk = Talk::new(1, &["Amanda".into()]);
-        let said: HashSet<String> = (0..3000).map(|_| talk.sentence()).collect();
-        assert_eq!(said.len(), 3000);
-        for sentence in &said {
-            assert!(!sentence.contains("Amanda"), "{sentence}");
-            let slot = [
-                "PERSON", "NEAR", "THING", "PLACE", "TIME", "PAST", "QUALITY", "NUMBER",
-            ];
+        let name = Name::new("Amanda").unwrap();
+        for mut talk in [Talk::ordinary(1, &name), Talk::tempting(1, &name)] {
+            let said: HashSet<String> = (0..3000).map(|_| talk.sentence()).collect();
+            assert_eq!(said.len(), 3000);
+            for sentence in &said {
+                assert!(!sentence.contains("Amanda"), "{sentence}");
+                let slot = [
+                    "PERSON", "NEAR", "THING", "PLACE", "TIME", "PAST", "QUALITY", "NUMBER",
+                ];
+                assert!(
+                    !slot.iter().any(|slot| sentence.contains(slot)),
+                    "{sentence}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_tempting_talk_tempts() {
+        let name = Name::new("Samantha").unwrap();
+        let said = |mut talk: Talk| (0..1000).map(|_| talk.sentence()).collect::<String>();
+        let (ordinary, tempting) = (
+            said(Talk::ordinary(1, &name)),
+            said(Talk::tempting(1, &name)),
+        );
+        for near in ["Savannah", "some matter", "Amanda"] {
             assert!(
-                !slot.iter().any(|slot| sentence.contains(slot)),
-                "{sentence}"
+                !ordinary.contains(near) && tempting.contains(near),
+                "{near}"
             );
         }
+        assert!(ordinary.contains("Peter"));
     }
 
     #[test]
