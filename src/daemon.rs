@@ -12,10 +12,11 @@ use crate::audio::{EAR_RATE, Microphone, Speaker};
 use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
 use crate::event::Bus;
 use crate::listen::confirm::Confirming;
-use crate::listen::ear::{Ear, EarSettings};
+use crate::listen::ear::{Detectors, Ear, EarSettings};
 use crate::listen::echo::EchoSettings;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
+use crate::listen::turn_end::TurnEndDetector;
 use crate::listen::vad::{SpeechDetector, Vad};
 use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub vad: Box<dyn SpeechDetector>,
     /// Hears a wake word in speech; without one, words alone tell whether hearken is called.
     pub wake: Option<Box<dyn WakeDetector>>,
+    /// Tells whether a speaker has finished; without one, silence alone tells.
+    pub turn_end: Option<Box<dyn TurnEndDetector>>,
     /// Makes words of speech.
     pub transcriber: Box<dyn Transcriber>,
     /// Writes replies.
@@ -244,8 +247,11 @@ pub async fn run(
     let cancels = config.echo.cancellation && far_end.is_some();
     let ear = Ear::spawn(
         parts.microphone,
-        parts.vad,
-        parts.wake,
+        Detectors {
+            vad: parts.vad,
+            wake: parts.wake,
+            turn_end: parts.turn_end,
+        },
         far_end,
         EchoSettings::from(&config.echo),
         EarSettings::from(&config.listen),

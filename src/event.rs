@@ -18,6 +18,11 @@ pub enum Event {
     Listening,
     /// Somebody began to speak.
     SpeechStarted,
+    /// What somebody has said to hearken up to a pause; they may go on.
+    Partial {
+        /// The words so far.
+        text: String,
+    },
     /// A turn began: somebody finished speaking.
     TurnStarted {
         /// The turn.

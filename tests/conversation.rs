@@ -68,6 +68,7 @@ fn begin_with(
         microphone,
         vad: Box::new(Loudness),
         wake: None,
+        turn_end: None,
         transcriber: Box::new(ScriptedTranscriber(hears.into())),
         model,
         voice: Box::new(ScriptedVoice(Arc::clone(&said))),

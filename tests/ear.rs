@@ -8,7 +8,7 @@ use std::time::Duration;
 use hearken::audio::{Microphone, MicrophoneError};
 use hearken::config::Config;
 use hearken::listen::Heard;
-use hearken::listen::ear::{Ear, EarHandle, EarSettings};
+use hearken::listen::ear::{Detectors, Ear, EarHandle, EarSettings};
 use hearken::listen::echo::EchoSettings;
 use hearken::listen::vad::{FRAME, SpeechDetector};
 use hearken::onnx::OnnxError;
@@ -67,8 +67,11 @@ fn ear(
     (
         Ear::spawn(
             Box::new(mic),
-            Box::new(Loud),
-            None,
+            Detectors {
+                vad: Box::new(Loud),
+                wake: None,
+                turn_end: None,
+            },
             None,
             EchoSettings::OFF,
             settings,
@@ -97,6 +100,8 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
         told.push(match event {
             Heard::SpeechStarted { .. } => "started",
             Heard::Partial(_) => "partial",
+            Heard::Paused(_) => "paused",
+            Heard::Resumed => "resumed",
             Heard::SpeechDismissed => "dismissed",
             Heard::Utterance(_) => "utterance",
             Heard::Ended => "ended",
@@ -106,7 +111,14 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
     }
     assert_eq!(
         told,
-        ["started", "utterance", "started", "utterance", "ended"]
+        [
+            "started",
+            "paused",
+            "utterance",
+            "started",
+            "utterance",
+            "ended"
+        ]
     );
 }
 

@@ -105,6 +105,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
+                    turn_end: None,
                     voice,
                     speaker: Box::new(speaker),
                     push: Arc::default(),

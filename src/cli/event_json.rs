@@ -20,6 +20,7 @@ pub fn event_json(event: &Event) -> String {
         Event::Ready => json!({"event": "ready"}),
         Event::Listening => json!({"event": "listening"}),
         Event::SpeechStarted => json!({"event": "speech_started"}),
+        Event::Partial { text } => json!({"event": "partial", "text": text}),
         Event::TurnStarted { turn } => json!({"event": "turn_started", "turn": turn}),
         Event::Transcribed {
             turn,

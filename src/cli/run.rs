@@ -65,6 +65,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
+                    turn_end: None,
                     voice,
                     speaker,
                     push,

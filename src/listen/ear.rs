@@ -4,7 +4,7 @@
 //! first word, and so does a detector that warms up late. What hearken itself says is taken out first (`echo.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,8 +15,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::Heard;
 use super::echo::gate::{Gated, Standing};
 use super::echo::{Canceller, Cleaned, EchoReport, EchoSettings};
+use super::ending::Ending;
 use super::endpoint::EndpointSettings;
 use super::segment::Segmenter;
+use super::turn_end::TurnEndDetector;
 use super::vad::{FRAME, SpeechDetector};
 use super::wake::WakeDetector;
 use crate::audio::far_end::FarEnd;
@@ -61,9 +63,46 @@ pub struct EarHandle {
 struct Shared {
     ignore: AtomicBool,
     eager: AtomicBool,
+    keen: AtomicBool,
     stop: AtomicBool,
+    /// See [`Words`].
+    words: AtomicU64,
     /// Bits of an `f32`.
     level: AtomicU32,
+}
+
+/// What the words say that were spoken before a pause, in one atomic value: nothing is 0.
+struct Words;
+
+impl Words {
+    fn put(number: u64, ending: Ending) -> u64 {
+        let ending = match ending {
+            Ending::Whole => 1,
+            Ending::Unclear => 2,
+            Ending::Open => 3,
+        };
+        number << 2 | ending
+    }
+
+    fn take(value: u64) -> Option<(u64, Ending)> {
+        let ending = match value & 3 {
+            1 => Ending::Whole,
+            2 => Ending::Unclear,
+            3 => Ending::Open,
+            _ => return None,
+        };
+        Some((value >> 2, ending))
+    }
+}
+
+/// What tells the ear where speech begins and ends.
+pub struct Detectors {
+    /// Tells speech from other sound.
+    pub vad: Box<dyn SpeechDetector>,
+    /// Hears a wake word; without one, words alone tell.
+    pub wake: Option<Box<dyn WakeDetector>>,
+    /// Tells whether a speaker has finished; without one, silence alone tells.
+    pub turn_end: Option<Box<dyn TurnEndDetector>>,
 }
 
 impl Ear {
@@ -75,8 +114,7 @@ impl Ear {
     /// When the system has no thread left.
     pub fn spawn(
         mic: Box<dyn Microphone>,
-        vad: Box<dyn SpeechDetector>,
-        wake: Option<Box<dyn WakeDetector>>,
+        detectors: Detectors,
         far_end: Option<FarEnd>,
         echo: EchoSettings,
         settings: EarSettings,
@@ -86,11 +124,14 @@ impl Ear {
         let (ending, ended) = channel();
         let canceller = Canceller::new(echo, far_end);
         let standing = canceller.standing();
-        let gated = Gated::new(vad, Arc::clone(&standing));
+        let gated = Gated::new(detectors.vad, Arc::clone(&standing));
         let mut listening = Listening {
             mic,
             canceller,
-            segmenter: Segmenter::new(Box::new(gated), &settings).with_wake(wake),
+            segmenter: Segmenter::new(Box::new(gated), &settings)
+                .with_wake(detectors.wake)
+                .with_turn_end(detectors.turn_end)
+                .telling_pauses(),
             out,
             shared: Arc::clone(&shared),
         };
@@ -120,6 +161,17 @@ impl EarHandle {
     /// [`Heard::Partial`]s.
     pub fn eager(&self, eager: bool) {
         self.shared.eager.store(eager, Ordering::Release);
+    }
+
+    /// While true (what is said is probably for hearken), pauses are told sooner.
+    pub fn keen(&self, keen: bool) {
+        self.shared.keen.store(keen, Ordering::Release);
+    }
+
+    /// What the words say that were spoken before pause `number`: whether they are finished.
+    pub fn words(&self, number: u64, ending: Ending) {
+        let words = Words::put(number, ending);
+        self.shared.words.store(words, Ordering::Release);
     }
 
     /// How things stand with the echo.
@@ -184,6 +236,12 @@ impl Listening {
             }
             self.segmenter
                 .set_eager(self.shared.eager.load(Ordering::Acquire));
+            self.segmenter
+                .set_keen(self.shared.keen.load(Ordering::Acquire));
+            let words = Words::take(self.shared.words.swap(0, Ordering::AcqRel));
+            if let Some((number, ending)) = words {
+                self.segmenter.words(number, ending, &mut heard);
+            }
             let ended = matches!(read, Err(MicrophoneError::Ended));
             // Piece by piece, so that the gate in front of the detector is that of the piece.
             let mut result = Ok(());

@@ -99,6 +99,8 @@ pub struct Endpointer {
     search: usize,
     least_speech: u32,
     state: State,
+    /// So long the silence that is going on may last, when that is not the hangover.
+    patience: Option<u64>,
     /// The first frame that may belong to the next utterance.
     barrier: u64,
     /// The last frames, for the cut.
@@ -122,6 +124,7 @@ impl Endpointer {
             search: usize::try_from(search).unwrap_or(1),
             least_speech: frames(LEAST_SPEECH_MS),
             state: QUIET,
+            patience: None,
             barrier: 0,
             recent: VecDeque::with_capacity(usize::try_from(search).unwrap_or(1)),
         }
@@ -140,6 +143,22 @@ impl Endpointer {
         };
         let silent = speech.silent_since.map_or(0, |since| index + 1 - since);
         Some((speech.voiced, u32::try_from(silent).unwrap_or(u32::MAX)))
+    }
+
+    /// Whether so many frames of speech are an utterance, and no click, knock or breath.
+    pub fn is_speech(&self, voiced: u32) -> bool {
+        voiced >= self.least_speech.max(self.usual_onset)
+    }
+
+    /// The silence that is going on at frame `index` may last `frames` in all, and not the hangover; it ends what is being
+    /// said at once when it has lasted that long. The next speech makes this void.
+    pub fn wait(&mut self, index: u64, frames: u32) -> Option<Endpoint> {
+        let State::Speaking(speech) = self.state else {
+            return None;
+        };
+        speech.silent_since?;
+        self.patience = Some(frames.max(1).into());
+        self.end_of_silence(speech, index)
     }
 
     /// Speech that lasts `frames` begins an utterance from now on; `None`: as long as it is set. What is too short to be
@@ -178,6 +197,7 @@ impl Endpointer {
     pub fn forget(&mut self, next: u64) -> Option<Endpoint> {
         let speaking = self.is_speaking();
         self.state = QUIET;
+        self.patience = None;
         self.barrier = next;
         self.recent.clear();
         speaking.then_some(Endpoint::Dismissed)
@@ -211,11 +231,19 @@ impl Endpointer {
             State::Speaking(speech) => {
                 speech.hear(frame, self.threshold, release);
                 let speech = *speech;
-                let since = speech.silent_since?;
-                let over = frame.index - since + 1 >= self.hangover;
-                over.then(|| self.end(speech, frame.index, false))
+                if speech.silent_since.is_none() {
+                    self.patience = None;
+                }
+                self.end_of_silence(speech, frame.index)
             }
         }
+    }
+
+    /// Ends what is being said when the silence has lasted long enough at frame `index`.
+    fn end_of_silence(&mut self, speech: Speech, index: u64) -> Option<Endpoint> {
+        let lasted = (index + 1).saturating_sub(speech.silent_since?);
+        let over = lasted >= self.patience.unwrap_or(self.hangover);
+        over.then(|| self.end(speech, index, false))
     }
 
     /// Ends what is being said when one more frame would be too much: at the quietest place of the last seconds.
@@ -277,8 +305,9 @@ impl Endpointer {
 
     fn end(&mut self, speech: Speech, endpoint: u64, cut: bool) -> Endpoint {
         self.state = QUIET;
+        self.patience = None;
         self.barrier = endpoint + 1;
-        if speech.voiced < self.least_speech.max(self.usual_onset) || speech.loudest < FAINTEST {
+        if !self.is_speech(speech.voiced) || speech.loudest < FAINTEST {
             return Endpoint::Dismissed;
         }
         Endpoint::Ended {

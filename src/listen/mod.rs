@@ -4,13 +4,16 @@ mod acoustic_end;
 pub mod confirm;
 pub mod ear;
 pub mod echo;
+pub mod ending;
 pub mod endpoint;
 mod ggml;
 mod guard;
 mod language;
 pub mod name;
+pub mod patience;
 pub mod segment;
 pub mod transcribe;
+pub mod turn_end;
 pub mod vad;
 pub mod wake;
 pub mod whisper;
@@ -35,6 +38,11 @@ pub enum Heard {
     },
     /// What somebody has said so far; only while the ear is eager, and lost when nobody takes it.
     Partial(Partial),
+    /// Whoever speaks is silent for a moment, and has perhaps finished. [`Heard::Resumed`], [`Heard::Utterance`] or
+    /// [`Heard::SpeechDismissed`] follows.
+    Paused(Pause),
+    /// The speaker goes on: what was made of the pause is void.
+    Resumed,
     /// What began was too short or too faint to be speech; nothing follows.
     SpeechDismissed,
     /// Somebody spoke and finished.
@@ -56,6 +64,17 @@ pub struct Partial {
     pub voiced_ms: u32,
     /// Silence since the last of it, in ms.
     pub silent_ms: u32,
+}
+
+/// What has been said up to a pause that is perhaps its end.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// Which one: numbers rise.
+    pub number: u64,
+    /// Mono, 16 kHz: pre-roll, speech, and the silence so far.
+    pub samples: Vec<f32>,
+    /// Whether the wake model has heard its word in it; `None` without such a model.
+    pub woken: Option<bool>,
 }
 
 /// One stretch of speech, from the pre-roll to the endpoint.

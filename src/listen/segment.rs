@@ -6,10 +6,13 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::acoustic_end::acoustic_end;
+use super::ending::Ending;
 use super::endpoint::{Endpoint, EndpointSettings, Endpointer};
+use super::patience::{GAP_MS, LEAST_MS, Pace, WENT_ON_MS, patience};
+use super::turn_end::TurnEndDetector;
 use super::vad::{FRAME, FRAME_MS, SpeechDetector};
 use super::wake::WakeDetector;
-use super::{Heard, Partial, Utterance};
+use super::{Heard, Partial, Pause, Utterance};
 use crate::onnx::OnnxError;
 
 /// While eager, so many frames of speech begin an utterance: two, which leaves 36 of the 100 ms in which hearken lowers its
@@ -17,6 +20,11 @@ use crate::onnx::OnnxError;
 const EAGER_ONSET: u32 = 2;
 /// While eager, what has been said so far is told every so many frames: about 100 ms.
 const PARTIAL_EVERY: u64 = 3;
+
+/// A pause is told after so many frames of silence (96 ms) while hearken is spoken to: what is made of it is ready sooner.
+const KEEN_PAUSE: u32 = 3;
+/// … and after so many (192 ms) while it is not: every pause that is told costs a transcription.
+const PAUSE: u32 = LEAST_MS / FRAME_MS;
 
 /// A wake word counts for an utterance that begins so many samples after it at most: 1 s.
 const RECENT: u64 = crate::audio::EAR_RATE as u64;
@@ -42,6 +50,31 @@ pub struct Segmenter {
     wake: Option<Box<dyn WakeDetector>>,
     /// Where the wake word was last heard, as a sample index.
     woken_at: Option<u64>,
+    /// Tells pauses; nobody is asked about them otherwise.
+    pauses: bool,
+    keen: bool,
+    turn_end: Option<Box<dyn TurnEndDetector>>,
+    hangover_ms: u32,
+    pace: Pace,
+    /// The pause that is going on.
+    pause: Option<Pausing>,
+    /// The number of the next pause.
+    next_pause: u64,
+    /// The last frame of speech of the utterance that ended last.
+    spoken_until: Option<u64>,
+}
+
+/// A silence in what is being said.
+#[derive(Debug, Clone, Copy)]
+struct Pausing {
+    /// Its number, once it has been told.
+    number: Option<u64>,
+    /// Frames of silence so far.
+    silent: u32,
+    /// The detector's answer, once it has been asked.
+    finished: Option<f32>,
+    /// What the words say, once they are known.
+    words: Option<Ending>,
 }
 
 impl Segmenter {
@@ -61,6 +94,42 @@ impl Segmenter {
             eager: false,
             wake: None,
             woken_at: None,
+            pauses: false,
+            keen: false,
+            turn_end: None,
+            hangover_ms: settings.hangover_ms,
+            pace: Pace::default(),
+            pause: None,
+            next_pause: 1,
+            spoken_until: None,
+        }
+    }
+
+    /// Tells pauses from now on: [`Heard::Paused`], [`Heard::Resumed`].
+    pub fn telling_pauses(mut self) -> Self {
+        self.pauses = true;
+        self
+    }
+
+    /// Asks `turn_end` in each pause whether the speaker has finished; without one, silence alone tells.
+    pub fn with_turn_end(mut self, turn_end: Option<Box<dyn TurnEndDetector>>) -> Self {
+        self.turn_end = turn_end;
+        self
+    }
+
+    /// While keen (what is said is probably for hearken), pauses are told sooner.
+    pub fn set_keen(&mut self, keen: bool) {
+        self.keen = keen;
+    }
+
+    /// What the words say that were spoken before pause `number`; without a meaning when it is over. It may be the end.
+    pub fn words(&mut self, number: u64, words: Ending, out: &mut Vec<Heard>) {
+        let Some(index) = self.frames.checked_sub(1) else {
+            return;
+        };
+        if let Some(pause) = self.pause.as_mut().filter(|p| p.number == Some(number)) {
+            pause.words = Some(words);
+            self.wait(index, out);
         }
     }
 
@@ -154,6 +223,7 @@ impl Segmenter {
         self.level = level(samples);
         let dismissed = self.endpointer.forget(self.frames);
         self.tell(dismissed, out);
+        (self.pause, self.spoken_until) = (None, None);
     }
 
     fn frame(
@@ -176,6 +246,7 @@ impl Segmenter {
                 self.begin_to_listen_for_wake(from)?;
             }
         }
+        self.pausing(index, out);
         out.extend(self.partial_of(index).map(Heard::Partial));
         let keep_from = if self.endpointer.is_speaking() {
             self.speaking_from
@@ -187,6 +258,74 @@ impl Segmenter {
         let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
         self.held.drain(..surplus.min(self.held.len()));
         Ok(())
+    }
+
+    /// Frame `index` may be part of a pause in what is being said.
+    fn pausing(&mut self, index: u64, out: &mut Vec<Heard>) {
+        let Some((voiced, silent)) = self.endpointer.progress(index) else {
+            self.pause = None;
+            return;
+        };
+        if silent == 0 || self.eager {
+            if let Some(pause) = self.pause.take() {
+                self.pace.went_on(pause.silent * FRAME_MS, false);
+                out.extend(pause.number.map(|_| Heard::Resumed));
+            }
+            return;
+        }
+        let mut pause = self.pause.unwrap_or(Pausing {
+            number: None,
+            silent,
+            finished: None,
+            words: None,
+        });
+        pause.silent = silent;
+        let tell_after = if self.keen { KEEN_PAUSE } else { PAUSE };
+        let speech = self.endpointer.is_speech(voiced);
+        if self.pauses && pause.number.is_none() && silent >= tell_after && speech {
+            pause.number = Some(self.next_pause);
+            out.push(Heard::Paused(Pause {
+                number: self.next_pause,
+                samples: self.said_so_far(),
+                woken: self.woken_since(self.speaking_from * FRAME as u64),
+            }));
+            self.next_pause += 1;
+        }
+        if pause.finished.is_none() && silent >= PAUSE && speech && self.turn_end.is_some() {
+            let said = self.said_so_far();
+            if let Some(turn_end) = &mut self.turn_end {
+                match turn_end.finished(&said) {
+                    Ok(finished) => pause.finished = Some(finished),
+                    Err(error) => {
+                        tracing::warn!("{error}; from now on silence alone ends an utterance");
+                        self.turn_end = None;
+                    }
+                }
+            }
+        }
+        self.pause = Some(pause);
+        self.wait(index, out);
+    }
+
+    /// Ends what is being said when its pause has lasted long enough for what is known about it.
+    fn wait(&mut self, index: u64, out: &mut Vec<Heard>) {
+        let Some(pause) = self.pause.filter(|p| p.finished.is_some()) else {
+            return;
+        };
+        let ms = patience(pause.finished, pause.words, self.hangover_ms, &self.pace);
+        let ended = self.endpointer.wait(index, ms.div_ceil(FRAME_MS));
+        if ended.is_some() {
+            self.pause = None;
+        }
+        self.tell(ended, out);
+    }
+
+    /// All of what is being said, and the pre-roll.
+    fn said_so_far(&self) -> Vec<f32> {
+        let before = self.speaking_from.saturating_sub(self.first_held());
+        let begin = usize::try_from(before).unwrap_or(usize::MAX);
+        let begin = begin.saturating_mul(FRAME).min(self.held.len());
+        self.held.range(begin..).copied().collect()
     }
 
     /// Somebody began to speak at frame `from`: the wake model hears it from there.
@@ -217,13 +356,8 @@ impl Segmenter {
             return None;
         }
         let (voiced, silent) = self.endpointer.progress(index)?;
-        let before = self.speaking_from.saturating_sub(self.first_held());
-        let begin = usize::try_from(before)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(FRAME)
-            .min(self.held.len());
         Some(Partial {
-            samples: self.held.range(begin..).copied().collect(),
+            samples: self.said_so_far(),
             voiced_ms: voiced * FRAME_MS,
             silent_ms: silent * FRAME_MS,
         })
@@ -239,6 +373,7 @@ impl Segmenter {
             None => {}
             Some(Endpoint::Started { at, from }) => {
                 self.speaking_from = from;
+                self.note_pace(at);
                 let at = at * FRAME as u64;
                 let lasted = (self.frames * FRAME as u64).saturating_sub(at);
                 out.push(Heard::SpeechStarted { at, lasted });
@@ -249,9 +384,24 @@ impl Segmenter {
                 speech_end,
                 endpoint,
                 cut,
-            }) => out.push(Heard::Utterance(
-                self.utterance(from, speech_end, endpoint, cut),
-            )),
+            }) => {
+                self.spoken_until = Some(speech_end).filter(|_| !cut);
+                out.push(Heard::Utterance(
+                    self.utterance(from, speech_end, endpoint, cut),
+                ));
+            }
+        }
+    }
+
+    /// Somebody begins at frame `at`: perhaps to go on with what was taken for finished.
+    fn note_pace(&mut self, at: u64) {
+        let Some(until) = self.spoken_until.take() else {
+            return;
+        };
+        let pause = at.saturating_sub(until).saturating_mul(FRAME_MS.into());
+        match u32::try_from(pause) {
+            Ok(ms) if (GAP_MS..=WENT_ON_MS).contains(&ms) => self.pace.went_on(ms, true),
+            _ => self.pace.finished(),
         }
     }
 
@@ -276,12 +426,14 @@ impl Segmenter {
             endpoint: (endpoint + 1) * FRAME as u64 - 1,
             decided: Instant::now(),
             cut_at_maximum: cut,
-            woken: self.wake.as_ref().map(|_| {
-                let end = (endpoint + 1) * FRAME as u64;
-                let near = |at: u64| at + RECENT >= start && at <= end;
-                self.woken_at.is_some_and(near)
-            }),
+            woken: self.woken_since(start),
         }
+    }
+
+    /// Whether the wake model heard its word from sample `start` on, or just before; `None` without one.
+    fn woken_since(&self, start: u64) -> Option<bool> {
+        let near = |at: u64| at + RECENT >= start;
+        self.wake.as_ref().map(|_| self.woken_at.is_some_and(near))
     }
 }
 

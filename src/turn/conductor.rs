@@ -3,11 +3,13 @@
 
 mod act;
 mod after;
+mod ahead;
 mod held;
 mod over;
 mod progress;
 mod words;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::ahead::Ahead;
 use self::held::{Held, Spoken};
 pub use self::over::Extent;
 use self::over::{Cut, Probe};
@@ -38,7 +41,7 @@ use crate::onnx::OnnxError;
 use crate::reply::history::History;
 use crate::reply::model::LanguageModel;
 use crate::speak::chime::Chime;
-use crate::speak::player::{Played, PlayerHandle};
+use crate::speak::player::{Line, Played, PlayerHandle};
 use crate::speak::worker::Synthesizer;
 
 /// Utterances of an unanswered turn are kept up to this, in samples: five minutes.
@@ -129,7 +132,7 @@ struct Turn {
     timing: Timing,
     abort: Arc<AtomicBool>,
     task: Option<JoinHandle<()>>,
-    gate: Option<oneshot::Sender<()>>,
+    gate: Option<oneshot::Sender<Line>>,
     /// Observers know of it: it began in a window, or turned out to be for hearken.
     announced: bool,
     transcript: String,
@@ -203,6 +206,8 @@ pub async fn converse(
         probe: Probe::default(),
         cut: None,
         deferred: None,
+        ahead: None,
+        replay: VecDeque::new(),
         recordings_over: false,
     };
     conductor.take_name();
@@ -236,6 +241,10 @@ struct Conductor {
     cut: Option<Cut>,
     /// What was said next became words before that.
     deferred: Option<Note>,
+    /// What is prepared in a pause.
+    ahead: Option<Ahead>,
+    /// What it told before its turn began, oldest first.
+    replay: VecDeque<Note>,
     volume_percent: u32,
     rate_percent: u32,
     recordings_over: bool,
@@ -251,6 +260,10 @@ impl Conductor {
         let push = Arc::clone(&self.company.push);
         let (mut progress, mut reached) = (self.progress(), Instant::now());
         loop {
+            while let Some(note) = self.replay.pop_front() {
+                self.note(note);
+            }
+            self.company.ear.keen(self.began_in_window || self.open());
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
             let patience = if held { HELD } else { self.manners.patience };
             // Talk in the room is no progress.
@@ -303,12 +316,18 @@ impl Conductor {
                 self.began_over = matches!(self.state, State::Speaking(_) | State::Settling);
                 let over = self.began_over && self.manners.policy == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
+                self.ahead = None;
                 self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
                 self.take(Input::SpeechStarted);
             }
             Some(Heard::Partial(partial)) => self.partial(partial),
-            Some(Heard::SpeechDismissed) => self.take(Input::SpeechDismissed),
+            Some(Heard::Paused(pause)) => self.paused(pause),
+            Some(Heard::Resumed) => self.ahead = None,
+            Some(Heard::SpeechDismissed) => {
+                self.ahead = None;
+                self.take(Input::SpeechDismissed);
+            }
             Some(Heard::Utterance(utterance)) => self.utterance(utterance),
             Some(Heard::Ended) => self.recordings_over = true,
             Some(Heard::Deaf(error)) => {
@@ -333,6 +352,7 @@ impl Conductor {
             && !self.manners.attention.is_asleep()
         {
             // The wake model heard nothing, and nobody else is listened to: not even whisper reads it.
+            self.ahead = None;
             self.bus.emit(Event::Overheard);
             return self.take(Input::SpeechDismissed);
         }
@@ -393,6 +413,9 @@ impl Conductor {
     }
 
     fn note(&mut self, note: Note) {
+        let Some(note) = self.keep_ahead(note) else {
+            return;
+        };
         match note {
             Note::Reached { turn, stage, at } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {
@@ -473,7 +496,10 @@ impl Conductor {
 
     /// The one place where the state changes.
     fn take(&mut self, input: Input) {
-        let (state, actions) = self.state.step(input, self.next);
+        // The turn that was prepared is the one that begins.
+        let prepared = self.ahead.as_ref().filter(|_| input == Input::Utterance);
+        let next = prepared.map_or(self.next, |ahead| ahead.id);
+        let (state, actions) = self.state.step(input, next);
         if state != self.state {
             debug!(?input, from = ?self.state, to = ?state, "turn");
         }

@@ -93,6 +93,22 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// The turn that it is about.
+    pub fn turn(&self) -> Option<TurnId> {
+        match self {
+            Self::Reached { turn, .. }
+            | Self::Transcribed { turn, .. }
+            | Self::Probed { turn, .. }
+            | Self::ClauseReady { turn }
+            | Self::ClauseQueued { turn, .. }
+            | Self::ReplyEnded { turn, .. }
+            | Self::CutOverdue { turn } => Some(*turn),
+            Self::Settled => None,
+        }
+    }
+}
+
 /// Why a reply is not whole.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -121,12 +137,10 @@ pub struct Job {
     pub model: Arc<dyn LanguageModel>,
     /// Who says it.
     pub synthesizer: Synthesizer,
-    /// Who plays it.
-    pub player: Line,
     /// Set when the turn is given up.
     pub abort: Arc<AtomicBool>,
-    /// Opens when the first clause may sound.
-    pub gate: oneshot::Receiver<()>,
+    /// Opens when the first clause may sound, and says where.
+    pub gate: oneshot::Receiver<Line>,
     /// Where notes go.
     pub notes: mpsc::Sender<Note>,
 }
@@ -140,7 +154,6 @@ pub async fn respond(job: Job) {
         name,
         model,
         synthesizer,
-        player,
         abort,
         gate,
         notes,
@@ -154,10 +167,9 @@ pub async fn respond(job: Job) {
         language: &language,
         name: &name,
         synthesizer,
-        player,
         abort,
         notes: &notes,
-        gate: Some(gate),
+        way: Way::Shut(Some(gate)),
         count: 0,
     };
     let (written, said) = tokio::join!(writing, saying.all(clauses_out));
@@ -250,16 +262,21 @@ enum Stop {
     NotWanted,
 }
 
+/// The way to the player.
+enum Way {
+    /// Until the first clause has passed the gate.
+    Shut(Option<oneshot::Receiver<Line>>),
+    Open(Line),
+}
+
 struct Saying<'a> {
     turn: TurnId,
     language: &'a str,
     name: &'a str,
     synthesizer: Synthesizer,
-    player: Line,
     abort: Arc<AtomicBool>,
     notes: &'a mpsc::Sender<Note>,
-    /// Until the first clause has passed it.
-    gate: Option<oneshot::Receiver<()>>,
+    way: Way,
     /// Clauses that have gone to the player.
     count: usize,
 }
@@ -286,11 +303,7 @@ impl Saying<'_> {
         if speech.samples.is_empty() {
             return Ok(());
         }
-        if let Some(gate) = self.gate.take() {
-            reached(self.notes, self.turn, Stage::FirstSample).await;
-            let _ = self.notes.send(Note::ClauseReady { turn: self.turn }).await;
-            gate.await.map_err(|_| Stop::NotWanted)?;
-        }
+        let line = self.line().await?;
         let (turn, text) = (self.turn, text.to_owned());
         let queued = Note::ClauseQueued {
             turn,
@@ -304,8 +317,23 @@ impl Saying<'_> {
             speech,
             text,
         };
-        self.player.play(item).await.map_err(|_| Stop::NotWanted)?;
+        line.play(item).await.map_err(|_| Stop::NotWanted)?;
         self.count += 1;
         Ok(())
+    }
+
+    /// The way to the player; the first clause waits here until it may sound.
+    async fn line(&mut self) -> Result<Line, Stop> {
+        let line = match &mut self.way {
+            Way::Open(line) => return Ok(line.clone()),
+            Way::Shut(gate) => {
+                reached(self.notes, self.turn, Stage::FirstSample).await;
+                let _ = self.notes.send(Note::ClauseReady { turn: self.turn }).await;
+                let gate = gate.take().ok_or(Stop::NotWanted)?;
+                gate.await.map_err(|_| Stop::NotWanted)?
+            }
+        };
+        self.way = Way::Open(line.clone());
+        Ok(line)
     }
 }

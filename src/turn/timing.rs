@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// Stages of a turn, in the order in which they are reached, each in ms since the end of speech (the acoustic end,
+/// Stages of a turn, each in ms since the end of speech (the acoustic end,
 /// not the endpoint's decision). What was never reached is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Stages {
+    /// Silence was noticed, and what it would need if it were the end was begun.
+    pub pause: Option<f64>,
     /// The endpoint was decided: silence had lasted for the hangover.
     pub endpoint: Option<f64>,
     /// The transcript was there.
@@ -25,6 +27,8 @@ pub struct Stages {
 /// A stage after the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// See [`Stages::pause`].
+    Pause,
     /// See [`Stages::text`].
     Text,
     /// See [`Stages::first_token`].
@@ -69,8 +73,12 @@ impl Timing {
 
     /// Notes that `stage` was reached at `at`. Only the first time counts.
     pub fn mark(&mut self, stage: Stage, at: Instant) {
-        let since = ms(self.hangover + at.saturating_duration_since(self.decided));
+        // What was ready before the endpoint was decided was so for nobody: not before the speech had ended.
+        let early = self.decided.saturating_duration_since(at);
+        let late = at.saturating_duration_since(self.decided);
+        let since = ms((self.hangover + late).saturating_sub(early));
         let slot = match stage {
+            Stage::Pause => &mut self.stages.pause,
             Stage::Text => &mut self.stages.text,
             Stage::FirstToken => &mut self.stages.first_token,
             Stage::FirstClause => &mut self.stages.first_clause,

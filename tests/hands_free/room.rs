@@ -254,6 +254,7 @@ pub fn enter_before(
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),
         wake: None,
+        turn_end: None,
         transcriber: Box::new(ByLoudness {
             sentences,
             leaving: Arc::clone(&leaving),

@@ -23,7 +23,10 @@ use crate::turn::transcription::{parts, transcribe_all};
 impl Conductor {
     pub(super) fn act(&mut self, action: Action) {
         match action {
-            Action::DropHeldAudio => self.held = Held::default(),
+            Action::DropHeldAudio => {
+                self.held = Held::default();
+                self.ahead = None;
+            }
             Action::DropJudged => self.held.drop_judged(),
             Action::KeepJudged => self.held.keep_judged(),
             Action::Cancel(id) => self.cancel(id),
@@ -31,7 +34,7 @@ impl Conductor {
             Action::Reply(_) => self.reply(),
             Action::LetSound(_) => {
                 if let Some(gate) = self.turn.as_mut().and_then(|t| t.gate.take()) {
-                    let _ = gate.send(());
+                    let _ = gate.send(self.company.player.line());
                 }
             }
             Action::Sounding(on) => {
@@ -112,7 +115,7 @@ impl Conductor {
         let Some(timing) = self.held.timing.take() else {
             return;
         };
-        self.next = TurnId(id.0 + 1);
+        self.next = self.next.max(TurnId(id.0 + 1));
         let awake = !self.manners.attention.is_asleep();
         let announced = (self.held.in_window && awake) || self.open();
         if announced {
@@ -120,6 +123,10 @@ impl Conductor {
         }
         let mut turn = Turn::new(id, timing, announced);
         self.held.asked = self.held.utterances.len();
+        if self.take_words(&mut turn) {
+            self.turn = Some(turn);
+            return;
+        }
         let known = self.held.known.take().or(self.held.amended.take());
         let parts = parts(self.held.sound(), self.manners.longest);
         let (worker, notes, flag) = (
@@ -144,6 +151,9 @@ impl Conductor {
     }
 
     fn reply(&mut self) {
+        if self.take_reply() {
+            return;
+        }
         let Some(turn) = self.turn.as_mut() else {
             return;
         };
@@ -163,7 +173,6 @@ impl Conductor {
             name: self.manners.name.written().to_owned(),
             model,
             synthesizer: self.company.synthesizer.clone(),
-            player: self.company.player.line(),
             abort: Arc::clone(&turn.abort),
             gate: opened,
             notes: self.notes_in.clone(),
@@ -188,6 +197,7 @@ impl Conductor {
     }
 
     fn cancel(&mut self, id: TurnId) {
+        self.ahead = None;
         let Some(turn) = self.end_turn() else { return };
         if !turn.queued.is_empty() {
             self.company.player.flush();

@@ -26,6 +26,33 @@ const LOUDEST: u32 = 150;
 /// One step of "slower" and "faster", in percent of the voice's own speed.
 const RATE_STEP: u32 = 15;
 
+/// How something was said.
+pub(super) struct Circumstances {
+    /// How loud, in dB.
+    pub level: f32,
+    /// It began when no name was needed.
+    pub in_window: bool,
+    /// It began while a reply sounded, or right after.
+    pub over_reply: bool,
+    /// Whether the wake model fired; `None` without one.
+    pub woken: Option<bool>,
+    /// In several goes.
+    pub several: bool,
+}
+
+/// What words are to hearken.
+pub(super) enum Meant {
+    /// They are for somebody else; `leave`: plainly so.
+    Other { leave: bool },
+    /// The name, and nothing else.
+    Called,
+    /// Something is wanted, without the name; perhaps a command.
+    Wanted {
+        wanted: String,
+        command: Option<Command>,
+    },
+}
+
 impl Conductor {
     pub(super) fn transcribed(
         &mut self,
@@ -70,41 +97,63 @@ impl Conductor {
         });
     }
 
-    /// What to do with the words of a turn.
-    fn words(&mut self, turn: TurnId, transcript: Transcript) -> Outcome {
+    /// What words are to hearken. Changes nothing: they may be those of somebody who has not finished.
+    pub(super) fn meant(&self, transcript: &Transcript, circumstances: &Circumstances) -> Meant {
         let Transcript { text, language, .. } = transcript;
-        let level = level_db(self.held.sound());
         // What is heard when hearken has just spoken may be its own voice.
-        if self.held.over_reply && self.is_own(&text, &language) {
-            return Outcome::Overheard;
+        if circumstances.over_reply && self.is_own(text, language) {
+            return Meant::Other { leave: false };
         }
         let said = Said {
-            text: &text,
-            language: &language,
-            in_window: self.held.in_window,
-            woken: self.held.woken,
-            fainter_db: self.last_level.map_or(0.0, |last| last - level),
+            text,
+            language,
+            in_window: circumstances.in_window,
+            woken: circumstances.woken,
+            fainter_db: self
+                .last_level
+                .map_or(0.0, |last| last - circumstances.level),
             was_asked: self.last_spoken.trim_end().ends_with('?'),
         };
         let wanted = match self.manners.attention.regard(&said, &self.manners.name) {
-            Regard::Other { leave } => {
+            Regard::Other { leave } => return Meant::Other { leave },
+            Regard::Called => return Meant::Called,
+            Regard::Wanted(wanted) => wanted,
+        };
+        let command = command::recognise(&wanted, language)
+            // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
+            .or_else(|| named(text, language))
+            // Who calls it off while hearken still thinks says it after the question.
+            .or_else(|| {
+                (circumstances.several && called_off(&wanted, language))
+                    .then_some(Command::NeverMind)
+            });
+        Meant::Wanted { wanted, command }
+    }
+
+    /// What to do with the words of a turn.
+    fn words(&mut self, turn: TurnId, transcript: Transcript) -> Outcome {
+        let level = level_db(self.held.sound());
+        let circumstances = Circumstances {
+            level,
+            in_window: self.held.in_window,
+            over_reply: self.held.over_reply,
+            woken: self.held.woken,
+            several: self.held.utterances.len() > 1,
+        };
+        let (wanted, command) = match self.meant(&transcript, &circumstances) {
+            Meant::Other { leave } => {
                 if leave {
                     self.close_window();
                 }
                 return Outcome::Overheard;
             }
-            Regard::Called => return Outcome::Called,
-            Regard::Wanted(wanted) => wanted,
+            Meant::Called => return Outcome::Called,
+            Meant::Wanted { wanted, command } => (wanted, command),
         };
+        let Transcript { text, language, .. } = transcript;
         self.last_level = Some(level);
         self.wake();
         self.close_window();
-        let several = self.held.utterances.len() > 1;
-        let command = command::recognise(&wanted, &language)
-            // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
-            .or_else(|| named(&text, &language))
-            // Who calls it off while hearken still thinks says it after the question.
-            .or_else(|| (several && called_off(&wanted, &language)).then_some(Command::NeverMind));
         // What was said to somebody else in the same breath is nobody's business.
         let shown = self.manners.name.addressed(&text).to_owned();
         if let Some(alive) = self.turn.as_mut() {

@@ -1,0 +1,249 @@
+//! What is prepared in a pause, before it is known whether the speaker has finished: the words, the reply, its first clause.
+//!
+//! *Invariant*: nothing of it sounds, is obeyed, shown as an answer or remembered. The endpoint takes it over, or it is
+//! dropped, which ends all of it. It lies outside of the state machine: to that, a turn begins at the endpoint, and what is
+//! ready by then is merely ready sooner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::debug;
+
+use super::words::{Circumstances, Meant, level_db};
+use super::{Conductor, Turn};
+use crate::command::Command;
+use crate::event::Event;
+use crate::listen::Pause;
+use crate::listen::ending::{Ending, ending};
+use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::reply::model::Message;
+use crate::speak::player::Line;
+use crate::turn::TurnId;
+use crate::turn::responder::{Job, Note, respond};
+use crate::turn::state::State;
+use crate::turn::timing::Stage;
+use crate::turn::transcription::transcribe_all;
+
+/// Work that ends when it is dropped.
+struct Task {
+    abort: Arc<AtomicBool>,
+    /// None once it has been given away.
+    handle: Option<JoinHandle<()>>,
+}
+
+/// What is prepared in one pause.
+pub(super) struct Ahead {
+    /// The number of the pause.
+    pause: u64,
+    /// The turn that it becomes when the pause turns out to be the end.
+    pub(super) id: TurnId,
+    /// When the pause was noticed.
+    noticed: Instant,
+    /// How loud it was said, in dB.
+    level: f32,
+    woken: Option<bool>,
+    transcribing: Option<Task>,
+    /// The words, once they are known.
+    transcribed: Option<Note>,
+    reply: Option<Prepared>,
+}
+
+/// A reply whose first clause waits at the gate.
+struct Prepared {
+    wanted: String,
+    language: String,
+    messages: Vec<Message>,
+    task: Option<Task>,
+    gate: Option<oneshot::Sender<Line>>,
+    /// What it has told so far.
+    notes: Vec<Note>,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            self.abort.store(true, Ordering::Relaxed);
+            handle.abort();
+        }
+    }
+}
+
+impl Task {
+    fn new(abort: Arc<AtomicBool>, handle: JoinHandle<()>) -> Self {
+        let handle = Some(handle);
+        Self { abort, handle }
+    }
+
+    /// Hands the work over to `turn`, which ends it from now on.
+    fn give(mut self, turn: &mut Turn) {
+        turn.abort = Arc::clone(&self.abort);
+        turn.task = self.handle.take();
+    }
+}
+
+impl Conductor {
+    /// Whoever speaks is silent for a moment.
+    pub(super) fn paused(&mut self, pause: Pause) {
+        self.ahead = None;
+        // Over a reply, and after a question, it is judged otherwise.
+        let waits = matches!(self.state, State::Idle | State::Listening);
+        if !waits || !self.held.utterances.is_empty() {
+            return;
+        }
+        let needless = pause.woken == Some(false) && !self.began_in_window && !self.open();
+        if needless {
+            return;
+        }
+        let id = self.next;
+        self.next = TurnId(id.0 + 1);
+        let level = level_db([&pause.samples[..]]);
+        let abort = Arc::new(AtomicBool::new(false));
+        let (worker, notes, flag) = (
+            Arc::clone(&self.company.transcriber),
+            self.notes_in.clone(),
+            Arc::clone(&abort),
+        );
+        let handle = tokio::spawn(async move {
+            let result = transcribe_all(&worker, vec![pause.samples], false, flag).await;
+            let at = Instant::now();
+            let note = Note::Transcribed {
+                turn: id,
+                result,
+                at,
+            };
+            let _ = notes.send(note).await;
+        });
+        self.ahead = Some(Ahead {
+            pause: pause.number,
+            id,
+            noticed: Instant::now(),
+            level,
+            woken: pause.woken,
+            transcribing: Some(Task::new(abort, handle)),
+            transcribed: None,
+            reply: None,
+        });
+    }
+
+    /// Keeps a note of what is being prepared until the endpoint; gives back one that is for a turn that is alive.
+    pub(super) fn keep_ahead(&mut self, note: Note) -> Option<Note> {
+        let alive = self.turn.as_ref().map(|turn| turn.id);
+        let Some(ahead) = self.ahead.as_mut().filter(|a| note.turn() == Some(a.id)) else {
+            return Some(note);
+        };
+        match note {
+            Note::Transcribed { .. } if alive == Some(ahead.id) => return Some(note),
+            Note::Transcribed { result, at, .. } => self.foreseen(result, at),
+            other => match &mut ahead.reply {
+                Some(prepared) => prepared.notes.push(other),
+                None => return Some(other),
+            },
+        }
+        None
+    }
+
+    /// The words up to the pause are known.
+    fn foreseen(&mut self, result: Result<Transcript, TranscribeError>, at: Instant) {
+        let Some(ahead) = self.ahead.as_mut() else {
+            return;
+        };
+        let (pause, id) = (ahead.pause, ahead.id);
+        let words = match &result {
+            Ok(t) if !t.text.is_empty() => ending(&t.text, &t.language),
+            // Nobody will know more of it.
+            Ok(_) | Err(_) => Ending::Unclear,
+        };
+        self.company.ear.words(pause, words);
+        let circumstances = Circumstances {
+            level: ahead.level,
+            in_window: self.began_in_window,
+            over_reply: self.began_over,
+            woken: ahead.woken,
+            several: false,
+        };
+        let transcript = result.as_ref().ok().filter(|t| !t.text.is_empty()).cloned();
+        ahead.transcribed = Some(Note::Transcribed {
+            turn: id,
+            result,
+            at,
+        });
+        // How far the reply before it came is not known yet, and part of the prompt.
+        let Some(transcript) = transcript.filter(|_| self.cut.is_none()) else {
+            return;
+        };
+        let Meant::Wanted { wanted, command } = self.meant(&transcript, &circumstances) else {
+            return;
+        };
+        self.bus.emit(Event::Partial {
+            text: self.manners.name.addressed(&transcript.text).to_owned(),
+        });
+        if matches!(command, None | Some(Command::GoOn)) {
+            self.prepare(id, wanted, transcript.language);
+        }
+    }
+
+    /// Begins the reply that the words would get.
+    fn prepare(&mut self, id: TurnId, wanted: String, language: String) {
+        let messages = self.company.history.begin(&wanted);
+        let (gate, opened) = oneshot::channel();
+        let abort = Arc::new(AtomicBool::new(false));
+        let handle = tokio::spawn(respond(Job {
+            turn: id,
+            messages: messages.clone(),
+            language: language.clone(),
+            name: self.manners.name.written().to_owned(),
+            model: Arc::clone(&self.company.model),
+            synthesizer: self.company.synthesizer.clone(),
+            abort: Arc::clone(&abort),
+            gate: opened,
+            notes: self.notes_in.clone(),
+        }));
+        debug!(turn = id.0, "a reply is prepared");
+        if let Some(ahead) = self.ahead.as_mut() {
+            ahead.reply = Some(Prepared {
+                wanted,
+                language,
+                messages,
+                task: Some(Task::new(abort, handle)),
+                gate: Some(gate),
+                notes: Vec::new(),
+            });
+        }
+    }
+
+    /// The pause was the end: `turn` has what is known of its words, or waits for them.
+    pub(super) fn take_words(&mut self, turn: &mut Turn) -> bool {
+        let Some(ahead) = self.ahead.as_mut().filter(|a| a.id == turn.id) else {
+            return false;
+        };
+        turn.timing.mark(Stage::Pause, ahead.noticed);
+        if let Some(task) = ahead.transcribing.take() {
+            task.give(turn);
+        }
+        self.replay.extend(ahead.transcribed.take());
+        true
+    }
+
+    /// The reply to `turn`, where it has been prepared for these very words.
+    pub(super) fn take_reply(&mut self) -> bool {
+        let (Some(turn), Some(ahead)) = (self.turn.as_mut(), self.ahead.take()) else {
+            return false;
+        };
+        let Some(mut prepared) = ahead.reply.filter(|_| ahead.id == turn.id) else {
+            return false;
+        };
+        let same = turn.answer.is_none()
+            && (&prepared.wanted, &prepared.language) == (&turn.wanted, &turn.language)
+            && prepared.messages == self.company.history.begin(&turn.wanted);
+        let (Some(task), true) = (prepared.task.take(), same) else {
+            return false;
+        };
+        task.give(turn);
+        turn.gate = prepared.gate.take();
+        self.replay.append(&mut prepared.notes.into());
+        true
+    }
+}
