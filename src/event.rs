@@ -1,6 +1,8 @@
 //! What observers see: events in the past tense. Nothing in the conversation waits for an observer, and taking every
 //! observer away changes nothing in it.
 
+use std::time::Instant;
+
 use tokio::sync::broadcast;
 
 use crate::turn::TurnId;
@@ -147,6 +149,11 @@ pub struct TurnReport {
     pub failure: Option<String>,
     /// When each stage was reached.
     pub stages: Stages,
+    /// When the last sample of the utterance was spoken: what `stages` count from.
+    pub speech_end: Instant,
+    /// Silences between clauses of the reply in which nothing was there to be played, in ms. What the voice itself
+    /// leaves between sentences is no part of them.
+    pub gaps_ms: Vec<f64>,
 }
 
 /// Where events go out. Bounded and lossy: a reader that falls behind gets `Lagged`, and delays nobody.

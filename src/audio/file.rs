@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::far_end::{FarEnd, Tap};
 use super::loudness::Loudness;
 use super::wav::{WavError, Writer};
@@ -35,7 +37,8 @@ const BLOCK: usize = 512;
 const TICK: Duration = Duration::from_millis(5);
 
 enum Fed {
-    Recording(Vec<f32>),
+    /// Samples, and who wants to know when the first of them was said.
+    Recording(Vec<f32>, Option<oneshot::Sender<Instant>>),
     End,
 }
 
@@ -49,7 +52,15 @@ impl FileMicrophoneFeed {
     /// Somebody says this, after all that was fed before. Mono, 16 kHz. Never waits.
     pub fn play(&self, samples: Vec<f32>) {
         // A microphone that is gone hears nothing: no fault of the feed's.
-        let _ = self.sender.send(Fed::Recording(samples));
+        let _ = self.sender.send(Fed::Recording(samples, None));
+    }
+
+    /// As [`FileMicrophoneFeed::play`]; what it gives tells when the first of the samples was said. With
+    /// [`Pace::RealTime`] that is to the sample, and sample `n` was said `n` sixteen-thousandths of a second later.
+    pub fn play_timed(&self, samples: Vec<f32>) -> oneshot::Receiver<Instant> {
+        let (told, begun) = oneshot::channel();
+        let _ = self.sender.send(Fed::Recording(samples, Some(told)));
+        begun
     }
 
     /// After all that was fed before, the recording is over: the ear reads [`MicrophoneError::Ended`].
@@ -99,7 +110,12 @@ impl FileMicrophone {
 
     fn accept(&mut self, fed: Fed) {
         match fed {
-            Fed::Recording(samples) => {
+            Fed::Recording(samples, told) => {
+                if let Some(told) = told {
+                    let began = self.started.map(|at| at + seconds(self.given));
+                    // Who has asked may be gone.
+                    let _ = told.send(began.unwrap_or_else(Instant::now));
+                }
                 self.current = samples.into();
                 self.tail_left = (self.tail.as_secs_f64() * f64::from(EAR_RATE)) as usize;
             }
@@ -183,6 +199,11 @@ impl FileMicrophone {
         let now = (started.elapsed().as_secs_f64() * f64::from(EAR_RATE)) as u64;
         now.saturating_sub(self.given) as usize
     }
+}
+
+/// How long so many samples last.
+fn seconds(samples: u64) -> Duration {
+    Duration::from_secs_f64(samples as f64 / f64::from(EAR_RATE))
 }
 
 impl Microphone for FileMicrophone {
@@ -436,6 +457,23 @@ mod tests {
             let ended = (0..100).any(|_| microphone.read(&mut heard, PATIENCE).is_err());
             assert!(ended, "{pace:?}");
         }
+    }
+
+    #[test]
+    fn in_real_time_it_is_known_when_a_recording_began() {
+        let (mut microphone, feed) = FileMicrophone::new(Pace::RealTime);
+        let mut heard = Vec::new();
+        microphone.read(&mut heard, PATIENCE).unwrap();
+        let before = Instant::now();
+        let mut begun = feed.play_timed(vec![0.5; 160]);
+        while !heard.contains(&0.5) {
+            microphone.read(&mut heard, PATIENCE).unwrap();
+        }
+        let began = begun.try_recv().unwrap();
+        // It may begin in the past, with the sample after the last one that was read.
+        assert!(began < Instant::now() && began + PATIENCE > before);
+        let first = heard.iter().position(|s| *s == 0.5).unwrap() as u64;
+        assert_eq!(began, microphone.started.unwrap() + seconds(first));
     }
 
     #[test]

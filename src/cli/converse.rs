@@ -198,7 +198,7 @@ fn report(turns: &[TurnReport], json: bool) -> anyhow::Result<()> {
         }
     }
     if let Some(turn) = turns.iter().find(|turn| turn.failure.is_some()) {
-        return Err(TurnFailed(turn.failure.clone().unwrap_or_default()).into());
+        return Err(TurnFailed::new(turn.failure.clone().unwrap_or_default()).into());
     }
     Ok(())
 }
@@ -223,3 +223,10 @@ pub fn stages_line(stages: &Stages) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("a reply failed: {0}")]
 pub struct TurnFailed(String);
+
+impl TurnFailed {
+    /// With what went wrong.
+    pub fn new(what: String) -> Self {
+        Self(what)
+    }
+}

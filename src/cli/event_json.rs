@@ -11,6 +11,7 @@ pub fn turn_json(report: &TurnReport) -> serde_json::Value {
         "interrupted": report.interrupted,
         "failure": report.failure,
         "stages_ms": report.stages,
+        "gaps_ms": report.gaps_ms,
     })
 }
 

@@ -14,6 +14,7 @@ use hearken::speak::voice::VoiceError;
 use hearken::turn::conductor::Ending;
 use hearken::weights::WeightsError;
 
+use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
 use super::say::NothingToSay;
 use super::signal::{INTERRUPTED, Interrupted};
@@ -71,7 +72,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     }
     let is = |code: u8, yes: bool| yes.then_some(code);
     is(INTERRUPTED, error.is::<Interrupted>())
-        .or(is(USAGE, error.is::<NothingToSay>()))
+        .or(is(
+            USAGE,
+            error.is::<NothingToSay>() || error.is::<NoReport>(),
+        ))
         .or(is(CONFIG, error.is::<ConfigError>()))
         .or(is(MICROPHONE, error.is::<MicrophoneError>()))
         .or(is(LOUDSPEAKER, error.is::<SpeakerError>()))
@@ -91,7 +95,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
             WEIGHTS,
             matches!(error.downcast_ref(), Some(VoiceError::Model { .. })),
         ))
-        .or(is(RECORDING, error.is::<WavError>()))
+        .or(is(
+            RECORDING,
+            error.is::<WavError>() || error.is::<NoSpeech>(),
+        ))
         .or(is(
             WEIGHTS,
             matches!(error.downcast_ref(), Some(ModelError::CannotStart { .. })),

@@ -28,7 +28,7 @@ use super::TurnId;
 use super::attention::Attention;
 use super::responder::{Failure, Note};
 use super::state::{Input, Over, State};
-use super::timing::{Stage, Timing};
+use super::timing::{Gaps, Stage, Timing};
 use crate::audio::{EAR_RATE, MicrophoneError, SpeakerError};
 use crate::command::Command;
 use crate::config::Policy;
@@ -147,6 +147,8 @@ struct Turn {
     queued: Vec<String>,
     /// How many of them have been played to the end.
     played: usize,
+    /// Silences between clauses.
+    gaps: Gaps,
     failure: Option<String>,
     /// The last clause tells of the failure.
     told: bool,
@@ -168,6 +170,7 @@ impl Turn {
             language: String::new(),
             queued: Vec::new(),
             played: 0,
+            gaps: Gaps::default(),
             failure: None,
             told: false,
         }
@@ -386,6 +389,7 @@ impl Conductor {
             Some(Played::Started { tag, clause, at }) => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id.0 == tag) {
                     turn.timing.mark(Stage::FirstPlayed, at);
+                    turn.gaps.started(clause, at);
                     if let Some(text) = turn.queued.get(clause) {
                         self.bus.emit(Event::ClauseStarted {
                             turn: turn.id,
@@ -394,9 +398,10 @@ impl Conductor {
                     }
                 }
             }
-            Some(Played::Finished { tag, .. }) => {
+            Some(Played::Finished { tag, clause }) => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id.0 == tag) {
                     turn.played += 1;
+                    turn.gaps.finished(clause, Instant::now());
                 }
                 self.cut_at(tag, None);
                 self.take(Input::ClausePlayed { turn: TurnId(tag) });

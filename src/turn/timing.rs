@@ -94,6 +94,38 @@ impl Timing {
     }
 }
 
+/// The silences of one reply: from the last sample of a clause to the first of the next, when that came too late to
+/// follow at once. Clauses count from 0.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps {
+    /// Clauses that have begun.
+    begun: usize,
+    silent_since: Option<Instant>,
+    found: Vec<f64>,
+}
+
+impl Gaps {
+    /// A clause began to sound at `at`.
+    pub fn started(&mut self, clause: usize, at: Instant) {
+        self.begun = clause + 1;
+        if let Some(since) = self.silent_since.take() {
+            self.found.push(ms(at.saturating_duration_since(since)));
+        }
+    }
+
+    /// A clause had been played to its end at `at`. When the next follows at once it has begun already.
+    pub fn finished(&mut self, clause: usize, at: Instant) {
+        if clause + 1 == self.begun {
+            self.silent_since = Some(at);
+        }
+    }
+
+    /// The silences in ms, in their order. What follows the last clause is none.
+    pub fn found(&self) -> Vec<f64> {
+        self.found.clone()
+    }
+}
+
 /// Rounded to a tenth: finer than any of it is.
 fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
@@ -115,5 +147,20 @@ mod tests {
         assert_eq!(stages.text, Some(790.0));
         assert_eq!(stages.first_token, Some(840.0));
         assert_eq!(stages.first_played, None);
+    }
+
+    #[test]
+    fn a_gap_is_the_silence_before_a_clause_that_came_late() {
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut gaps = Gaps::default();
+        gaps.started(0, at(0));
+        // The second was ready: it begins before the first is reported to have ended.
+        gaps.started(1, at(1_000));
+        gaps.finished(0, at(1_001));
+        gaps.finished(1, at(2_000));
+        gaps.started(2, at(2_400));
+        gaps.finished(2, at(3_000));
+        assert_eq!(gaps.found(), [400.0]);
     }
 }

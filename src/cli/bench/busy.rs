@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 /// No measurement takes longer; a process that nobody ends ends itself.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// Arguments of `hearken bench burn`.
 #[derive(clap::Args)]

@@ -5,11 +5,14 @@ mod echo;
 mod recordings;
 mod room;
 mod stt;
+mod talk;
 mod voice;
 mod wake;
 pub(super) mod words;
 
 use hearken::config::Config;
+
+pub(super) use self::talk::{NoReport, NoSpeech};
 
 /// Arguments of `hearken bench`.
 #[derive(clap::Args)]
@@ -17,6 +20,7 @@ use hearken::config::Config;
   hearken bench stt
   hearken bench echo --no-words
   hearken bench voice --json
+  hearken bench talk --html talk.html
   hearken bench wake --hours 0")]
 pub struct Args {
     #[command(subcommand)]
@@ -33,6 +37,8 @@ enum Part {
     Voice(voice::Args),
     /// The name: how often it is missed, and how often hearken wakes without it
     Wake(wake::Args),
+    /// A conversation: from the end of a question to the first sample of its reply, stage by stage
+    Talk(talk::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -45,6 +51,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Echo(args) => echo::run(args, config),
         Part::Voice(args) => voice::run(args, config),
         Part::Wake(args) => wake::run(args, config),
+        Part::Talk(args) => talk::run(args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())

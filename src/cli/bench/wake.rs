@@ -5,9 +5,9 @@
 //! sentence twice; people's recordings are heard once. What is said in any house is counted apart from talk that is made to
 //! tempt, with words and people that sound like the name.
 
-mod chance;
+pub(super) mod chance;
 mod report;
-mod speakers;
+pub(super) mod speakers;
 mod text;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Conductor, Held, Turn};
 use crate::command::Command;
@@ -246,6 +246,13 @@ impl Conductor {
             interrupted,
             "turn finished"
         );
+        let gaps_ms = turn.gaps.found();
+        debug!(
+            turn = id.0,
+            ?stages,
+            ?gaps_ms,
+            "stages in ms after the end of speech"
+        );
         if !turn.queued.is_empty() {
             let echo = self.company.ear.echo();
             self.bus.emit(Event::Echo(EchoState {
@@ -269,6 +276,8 @@ impl Conductor {
             interrupted,
             failure: turn.failure,
             stages,
+            speech_end: turn.timing.speech_end(),
+            gaps_ms,
         }));
         let length = match turn.command {
             Some(Command::NeverMind) => None,

@@ -58,18 +58,7 @@ pub struct Speaker {
 pub fn english(piper: &Path) -> anyhow::Result<Vec<Speaker>> {
     let mut speakers = Vec::new();
     for (rate, pitch) in PIPER {
-        let settings = PiperSettings {
-            threads: 1,
-            // The pitch makes it faster; the rate takes that back.
-            rate_percent: rate * 100 / pitch,
-            speaker: 0,
-        };
-        let voice = PiperVoice::open(piper, settings)?;
-        speakers.push(Speaker {
-            name: format!("{}, rate {rate}, pitch {pitch}", voice.name()),
-            voice: Box::new(voice),
-            pitch,
-        });
+        speakers.push(Speaker::piper(piper, rate, pitch)?);
     }
     speakers.extend(espeak(&ENGLISH)?);
     Ok(speakers)
@@ -81,19 +70,38 @@ pub fn korean() -> anyhow::Result<Vec<Speaker>> {
 }
 
 fn espeak(voices: &[(&str, u32, u32)]) -> anyhow::Result<Vec<Speaker>> {
-    let speaker = |&(name, rate, pitch): &(&str, u32, u32)| {
-        let voice = EspeakVoice::open(name, rate * 100 / pitch)
-            .with_context(|| format!("the bench needs eSpeak NG's voice {name}"))?;
-        Ok(Speaker {
-            name: format!("espeak:{name}, rate {rate}, pitch {pitch}"),
-            voice: Box::new(voice),
-            pitch,
-        })
-    };
+    let speaker = |&(name, rate, pitch): &(&str, u32, u32)| Speaker::espeak(name, rate, pitch);
     voices.iter().map(speaker).collect()
 }
 
 impl Speaker {
+    /// The Piper voice `model`, at a rate and a pitch in percent of its own.
+    pub fn piper(model: &Path, rate: u32, pitch: u32) -> anyhow::Result<Self> {
+        let settings = PiperSettings {
+            threads: 1,
+            // The pitch makes it faster; the rate takes that back.
+            rate_percent: rate * 100 / pitch,
+            speaker: 0,
+        };
+        let voice = PiperVoice::open(model, settings)?;
+        Ok(Self {
+            name: format!("{}, rate {rate}, pitch {pitch}", voice.name()),
+            voice: Box::new(voice),
+            pitch,
+        })
+    }
+
+    /// A voice of eSpeak NG's, likewise.
+    pub fn espeak(name: &str, rate: u32, pitch: u32) -> anyhow::Result<Self> {
+        let voice = EspeakVoice::open(name, rate * 100 / pitch)
+            .with_context(|| format!("the bench needs eSpeak NG's voice {name}"))?;
+        Ok(Self {
+            name: format!("espeak:{name}, rate {rate}, pitch {pitch}"),
+            voice: Box::new(voice),
+            pitch,
+        })
+    }
+
     /// Who it is.
     pub fn name(&self) -> &str {
         &self.name
