@@ -16,6 +16,7 @@ use crate::listen::ear::{Ear, EarSettings};
 use crate::listen::echo::EchoSettings;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
+use crate::listen::turn_end::SmartTurn;
 use crate::listen::vad::{SpeechDetector, Vad};
 use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
@@ -160,6 +161,14 @@ pub fn open_onnx(store: &Store) -> Result<(), StartError> {
 /// When its weights are missing or damaged.
 pub fn open_vad(store: &Store) -> Result<Vad, StartError> {
     Ok(Vad::open(&store.locate("silero-vad", Role::Vad)?)?)
+}
+
+/// Opens the detector of the end of a turn.
+///
+/// # Errors
+/// When its weights are missing or damaged.
+pub fn open_turn_end(store: &Store) -> Result<SmartTurn, StartError> {
+    Ok(SmartTurn::open(&store.locate("smart-turn", Role::Turn)?)?)
 }
 
 /// Opens the wake model that the configuration names, if any.

@@ -11,6 +11,7 @@ mod language;
 pub mod name;
 pub mod segment;
 pub mod transcribe;
+pub mod turn_end;
 pub mod vad;
 pub mod wake;
 pub mod whisper;
