@@ -125,6 +125,8 @@ pub struct Listen {
     pub pre_roll_ms: u32,
     /// Silence this long ends an utterance, in ms.
     pub hangover_ms: u32,
+    /// Whether the end of a turn is told by the sound of the voice and by the words as well, or by silence alone.
+    pub turn_end: bool,
     /// An utterance is cut here, in ms; at most 29 500, which is what whisper takes.
     pub max_utterance_ms: u32,
     /// A transcript whose mean log-probability is below this is dropped.
@@ -143,6 +145,7 @@ impl Default for Listen {
             onset_ms: 96,
             pre_roll_ms: 500,
             hangover_ms: 640,
+            turn_end: true,
             max_utterance_ms: 28_000,
             logprob_floor: -1.0,
         }

@@ -16,7 +16,7 @@ use crate::listen::ear::{Detectors, Ear, EarSettings};
 use crate::listen::echo::EchoSettings;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
-use crate::listen::turn_end::TurnEndDetector;
+use crate::listen::turn_end::{self, SmartTurn, TurnEndDetector};
 use crate::listen::vad::{SpeechDetector, Vad};
 use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
@@ -163,6 +163,29 @@ pub fn open_onnx(store: &Store) -> Result<(), StartError> {
 /// When its weights are missing or damaged.
 pub fn open_vad(store: &Store) -> Result<Vad, StartError> {
     Ok(Vad::open(&store.locate("silero-vad", Role::Vad)?)?)
+}
+
+/// Opens the detector of the end of a turn; `None` where silence alone is to tell, or the language is none of its.
+///
+/// # Errors
+/// When its weights are missing or damaged.
+pub fn open_turn_end(
+    config: &Config,
+    store: &Store,
+) -> Result<Option<Box<dyn TurnEndDetector>>, StartError> {
+    if !config.listen.turn_end || !turn_end::knows(&config.listen.language) {
+        return Ok(None);
+    }
+    let model = SmartTurn::open(&store.locate("smart-turn", Role::Turn)?)?;
+    Ok(Some(Box::new(model)))
+}
+
+/// As [`open_turn_end`], but hearken goes on without a detector that is not there: whoever updates it need not be stopped.
+pub fn turn_end_or_silence(config: &Config, store: &Store) -> Option<Box<dyn TurnEndDetector>> {
+    open_turn_end(config, store).unwrap_or_else(|error| {
+        tracing::warn!("{error}; until then silence alone ends what somebody says");
+        None
+    })
 }
 
 /// Opens the wake model that the configuration names, if any.

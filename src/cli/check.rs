@@ -66,6 +66,10 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 wake.map(|_| format!("{own} loads")).map_err(Into::into),
             );
         }
+        if let Some(turn_end) = daemon::open_turn_end(config, &store).transpose() {
+            let opened = turn_end.map(|_| "smart-turn loads".to_owned());
+            note("end of turn", opened.map_err(Into::into));
+        }
         let voice = speak::open(config, &store).map_err(anyhow::Error::from);
         note(
             "voice",

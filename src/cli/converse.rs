@@ -91,6 +91,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             anyhow::Ok((
                 daemon::open_vad(&store)?,
                 daemon::open_wake(config, &store)?,
+                daemon::turn_end_or_silence(config, &store),
                 daemon::open_transcriber(config, &store)?,
                 speak::open(config, &store)?,
                 // Last: an old file is only given up when there is a conversation to put there.
@@ -98,14 +99,14 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             ))
         });
         let outcome = match opened {
-            Ok((vad, wake, transcriber, voice, speaker)) => {
+            Ok((vad, wake, turn_end, transcriber, voice, speaker)) => {
                 let parts = Parts {
                     microphone: Box::new(microphone),
                     vad: Box::new(vad),
                     wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
-                    turn_end: None,
+                    turn_end,
                     voice,
                     speaker: Box::new(speaker),
                     push: Arc::default(),

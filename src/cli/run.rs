@@ -53,19 +53,20 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             anyhow::Ok((
                 daemon::open_vad(&store)?,
                 daemon::open_wake(config, &store)?,
+                daemon::turn_end_or_silence(config, &store),
                 daemon::open_transcriber(config, &store)?,
                 speak::open(config, &store)?,
             ))
         });
         let outcome = match opened {
-            Ok((vad, wake, transcriber, voice)) => {
+            Ok((vad, wake, turn_end, transcriber, voice)) => {
                 let parts = Parts {
                     microphone,
                     vad: Box::new(vad),
                     wake,
                     transcriber: Box::new(transcriber),
                     model: mind.model.clone(),
-                    turn_end: None,
+                    turn_end,
                     voice,
                     speaker,
                     push,

@@ -2,7 +2,7 @@
 //!
 //! The voice begins with the first clause, so that one is short; while it is heard, the next ones come, and the
 //! longer they are the better they sound. So the splitter has three paces: the first clause ends at the first comma
-//! behind a few words, the second at a comma behind some more, and all others are sentences, very short ones joined
+//! or before the verb, behind a few words, the second at a comma behind some more, and all others are sentences, very short ones joined
 //! with the next. None is longer than [`LONGEST`], but for a block of code, which is one clause however long, begins
 //! with ```` ``` ````, and is not meant to be read aloud.
 //!
@@ -34,6 +34,8 @@ struct Pace {
     pause_words: usize,
     /// Before a conjunction.
     conjunction: usize,
+    /// Before a word that begins the next part of a sentence, its verb above all, and behind some words.
+    part: usize,
 }
 
 /// For the first clause, the second and all others.
@@ -43,18 +45,21 @@ const PACES: [Pace; 3] = [
         pause: 10,
         pause_words: 3,
         conjunction: 32,
+        part: 14,
     },
     Pace {
         sentence: 12,
         pause: 50,
         pause_words: 4,
         conjunction: 90,
+        part: usize::MAX,
     },
     Pace {
         sentence: 24,
         pause: 110,
         pause_words: 4,
         conjunction: 180,
+        part: usize::MAX,
     },
 ];
 
@@ -284,11 +289,12 @@ fn decide(text: &str, end: usize, gap: &Gap, scan: &Scan, pace: &Pace, is_last: 
     let long_enough = words.max(scan.columns / 5) >= pace.pause_words;
     let pause = scan.columns >= pace.pause && long_enough;
     let conjunction = scan.columns >= pace.conjunction;
+    let part = scan.columns >= pace.part && words >= gap.words_of_a_part();
     // What cannot end here whatever follows needs no look ahead.
     let possible = match gap.strength() {
         Strength::Sentence => scan.columns >= pace.sentence,
         Strength::Pause => pause,
-        Strength::None => conjunction,
+        Strength::None => conjunction || part,
     };
     if !possible {
         return Decision::No;
@@ -307,10 +313,14 @@ fn decide(text: &str, end: usize, gap: &Gap, scan: &Scan, pace: &Pace, is_last: 
             None => return Decision::Wait,
         },
         Strength::Pause => true,
-        Strength::None => match gap.joins(&next, is_last) {
-            Some(joins) => joins,
-            None => return Decision::Wait,
-        },
+        Strength::None => {
+            let joins = || gap.joins(&next, is_last).map(|joins| conjunction && joins);
+            let parts = || gap.parts(&next, is_last).map(|parts| part && parts);
+            match (joins(), parts()) {
+                (Some(joins), Some(parts)) => joins || parts,
+                _ => return Decision::Wait,
+            }
+        }
     };
     if !cut {
         return Decision::No;

@@ -369,6 +369,7 @@ mod tests {
             ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-q4_k_m.gguf"),
             ("smollm2-135m", "smollm2-135m-q4_1.gguf"),
             ("silero-vad", "silero-vad.onnx"),
+            ("smart-turn", "smart-turn.onnx"),
         ] {
             assert_eq!(catalogue.get(name).unwrap().files[0].file, file);
         }

@@ -47,8 +47,8 @@ pub fn default_llm(machine: Machine) -> &'static str {
     }
 }
 
-/// The names (or paths) that a configuration uses: speech-to-text, voice, language model, detector, runtime. A voice
-/// of eSpeak NG and an own server without fallback need none.
+/// The names (or paths) that a configuration uses: speech-to-text, voice, language model, detectors of speech and of
+/// the end of a turn, runtime. A voice of eSpeak NG and an own server without fallback need none.
 #[must_use]
 pub fn needed(config: &Config) -> Vec<String> {
     let mut names = vec![config.listen.model.clone()];
@@ -58,7 +58,7 @@ pub fn needed(config: &Config) -> Vec<String> {
     if config.reply.backend == Backend::Embedded || config.reply.fallback == Fallback::Embedded {
         names.push(config.reply.model.clone());
     }
-    names.extend(["silero-vad".to_owned(), "onnxruntime".to_owned()]);
+    names.extend(["silero-vad", "smart-turn", "onnxruntime"].map(str::to_owned));
     names
 }
 
@@ -128,13 +128,17 @@ mod tests {
                 "joe",
                 LARGE_LLM,
                 "silero-vad",
+                "smart-turn",
                 "onnxruntime"
             ]
         );
         config.listen.model = "/models/own.bin".into();
         config.speak.voice = "espeak:ko".into();
         config.reply.backend = Backend::Server;
-        assert_eq!(starter(&config, big), ["silero-vad", "onnxruntime"]);
+        assert_eq!(
+            starter(&config, big),
+            ["silero-vad", "smart-turn", "onnxruntime"]
+        );
         config.reply.fallback = Fallback::Embedded;
         assert_eq!(
             starter(&config, Machine { memory: GIB, ..big })[0],

@@ -265,7 +265,13 @@ mod tests {
         assert_eq!(store.language_model(LARGE_LLM).unwrap().0, SMALL_LLM);
         assert_eq!(
             store.missing(&Config::default()).unwrap(),
-            ["whisper-base", "joe", "silero-vad", "onnxruntime"]
+            [
+                "whisper-base",
+                "joe",
+                "silero-vad",
+                "smart-turn",
+                "onnxruntime"
+            ]
         );
         file("qwen2.5-coder-0.5b-q4_k_m.gguf", 491_400_064);
         assert_eq!(store.language_model(LARGE_LLM).unwrap().0, LARGE_LLM);
@@ -282,6 +288,7 @@ mod tests {
                 "joe",
                 "qwen2.5-coder-0.5b",
                 "silero-vad",
+                "smart-turn",
                 "onnxruntime"
             ]
         );

@@ -260,6 +260,7 @@ impl Bench<'_> {
                 wake: daemon::open_wake(self.config, self.store)?,
                 transcriber: Box::new(daemon::open_transcriber(self.config, self.store)?),
                 model: mind.model.clone(),
+                turn_end: daemon::open_turn_end(self.config, self.store)?,
                 voice: speak::open(self.config, self.store)?,
                 speaker: Box::new(WavSpeaker::create(
                     &folder.path().join("replies.wav"),

@@ -36,6 +36,16 @@ const CONNECTIVES: &[&str] = &[
     "해서", "려고", "인데",
 ];
 
+/// Words before which a sentence that has begun may be said as far as it has come: "The capital of Japan | is Tokyo."
+const PARTS: &[&str] = &[
+    "is", "are", "was", "were", "has", "have", "had", "can", "could", "will", "would", "should",
+    "may", "might", "must", "because", "but", "which", "who", "when", "where", "while", "during",
+    "with", "from", "by", "at", "on", "in", "for", "as", "so", "and", "or",
+];
+
+/// Endings of Korean words that name what a sentence is about: "대한민국의 수도는 | 서울입니다."
+const TOPICS: &[&str] = &["은", "는"];
+
 /// How strongly a place divides, as far as the word before it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strength {
@@ -124,6 +134,23 @@ impl Gap<'_> {
             return Some(is_long && CONNECTIVES.iter().any(|end| token.ends_with(end)));
         }
         next.is_any_of(CONJUNCTIONS, is_last)
+    }
+
+    /// Whether the first part of a sentence ends here; nothing when more must be seen.
+    pub(super) fn parts(&self, next: &Next, is_last: bool) -> Option<bool> {
+        if self.is_korean() {
+            return Some(TOPICS.iter().any(|end| self.token.ends_with(end)));
+        }
+        next.is_any_of(PARTS, is_last)
+    }
+
+    /// The fewest words that such a part has.
+    pub(super) fn words_of_a_part(&self) -> usize {
+        if self.is_korean() { 2 } else { 3 }
+    }
+
+    fn is_korean(&self) -> bool {
+        self.token.chars().next_back().is_some_and(is_hangul)
     }
 }
 
