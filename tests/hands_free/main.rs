@@ -1,6 +1,7 @@
 //! Name, windows, barge-in and commands with scripted models: the daemon's own `run`, real threads and channels.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod ahead;
 mod attention;
 mod commands;
 mod over_reply;

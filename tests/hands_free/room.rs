@@ -316,7 +316,12 @@ impl Room {
 
     pub async fn overheard(&mut self) {
         let seen = self.until("overheard", |e| *e == Event::Overheard).await;
-        let leaks = |e: &Event| matches!(e, Event::Transcribed { .. } | Event::TurnStarted { .. });
+        let leaks = |e: &Event| {
+            matches!(
+                e,
+                Event::Transcribed { .. } | Event::TurnStarted { .. } | Event::Partial { .. }
+            )
+        };
         assert!(
             !seen.iter().any(leaks),
             "words left the listening: {seen:?}"

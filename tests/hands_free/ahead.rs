@@ -1,0 +1,213 @@
+//! What is prepared in a pause: used when the pause was the end, and without a trace when it was not.
+
+use std::time::Duration;
+
+use hearken::audio::EAR_RATE;
+use hearken::audio::file::FileMicrophoneFeed;
+use hearken::daemon;
+use hearken::event::Event;
+
+use super::room::*;
+use crate::scripted::Writes;
+
+/// A room that hears nothing after what is played to it, so that a pause lasts until more is said.
+fn enter_pausing(sentences: &'static [&'static str], writes: Vec<Writes>) -> Room {
+    let room = enter_before(
+        sparing_microphone(),
+        sentences,
+        writes,
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    room.loudspeaker.let_play(600.0);
+    room
+}
+
+fn silence(feed: &FileMicrophoneFeed, ms: usize) {
+    feed.play(vec![0.0; ms * EAR_RATE as usize / 1000]);
+}
+
+fn is_partial(event: &Event) -> bool {
+    matches!(event, Event::Partial { .. })
+}
+
+impl Room {
+    /// Somebody says sentence `index` and pauses, for less than an end.
+    fn say_and_pause(&self, index: usize) {
+        self.say(index);
+        silence(&self.feed, 320);
+    }
+
+    async fn asked_times(&self, times: usize) {
+        while self.asked().len() < times {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+const DONE: Writes = Writes::Text(&["It is done."]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_in_a_pause_is_said_at_the_end_and_not_before() {
+    let mut room = enter_pausing(&["Samantha, open the door."], vec![DONE]);
+    room.say_and_pause(0);
+    let seen = room.until("the words so far", is_partial).await;
+    assert!(seen.contains(&Event::Partial {
+        text: "Samantha, open the door.".into()
+    }));
+    room.asked_times(1).await;
+    // The reply is ready, and waits.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(room.loudspeaker.desk().written, 0, "it spoke too soon");
+    silence(&room.feed, 1_000);
+    let report = room.finished().await;
+    assert_eq!(report.transcript, "Samantha, open the door.");
+    assert_eq!(report.reply, "It is done.");
+    let stages = report.stages;
+    assert!(stages.pause.is_some() && stages.text.is_some() && stages.first_played.is_some());
+    assert_eq!(room.asked().len(), 1, "it asked twice");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_after_a_pause_is_answered_once_and_to_all_of_it() {
+    let mut room = enter_pausing(
+        &[
+            "Samantha, open the door.",
+            "And the window.",
+            "Samantha, what did I say?",
+        ],
+        vec![Writes::Text(&["The door, then."]), DONE, DONE],
+    );
+    room.say_and_pause(0);
+    room.until("the words so far", is_partial).await;
+    room.asked_times(1).await;
+    room.say(1);
+    silence(&room.feed, 1_000);
+    let seen = room
+        .until("a reply", |e| matches!(e, Event::TurnFinished(_)))
+        .await;
+    let Some(Event::TurnFinished(report)) = seen.last() else {
+        unreachable!()
+    };
+    assert_eq!(
+        report.transcript,
+        "Samantha, open the door. And the window."
+    );
+    assert_eq!(report.reply, "It is done.");
+    let begun = seen
+        .iter()
+        .filter(|e| matches!(e, Event::TurnStarted { .. }));
+    assert_eq!(begun.count(), 1, "{seen:?}");
+    room.until("listening", |e| *e == Event::Listening).await;
+    room.say(2);
+    silence(&room.feed, 1_000);
+    room.finished().await;
+    // Nothing of the reply that was thrown away is remembered.
+    let last = room.asked().pop().unwrap();
+    assert!(
+        !last.iter().any(|m| m.text.contains("The door, then.")),
+        "{last:?}"
+    );
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_a_pause_is_obeyed_only_at_the_end() {
+    let mut room = enter_pausing(
+        &["Samantha, go to sleep", "is what I told the dog to do."],
+        vec![DONE],
+    );
+    room.say_and_pause(0);
+    room.until("the words so far", is_partial).await;
+    room.say(1);
+    silence(&room.feed, 1_000);
+    let seen = room
+        .until("a reply", |e| matches!(e, Event::TurnFinished(_)))
+        .await;
+    let obeyed = |e: &Event| matches!(e, Event::Command { .. } | Event::Asleep);
+    assert!(!seen.iter().any(obeyed), "{seen:?}");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_for_hearken_prepares_nothing() {
+    let mut room = enter_pausing(&["The bus was late again."], vec![DONE]);
+    room.say_and_pause(0);
+    silence(&room.feed, 1_000);
+    let seen = room.until("overheard", |e| *e == Event::Overheard).await;
+    assert!(!seen.iter().any(is_partial), "{seen:?}");
+    assert!(room.asked().is_empty());
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_cannot_be_read_is_told_once_and_at_the_end() {
+    let mut room = enter_pausing(&[UNREADABLE, "Samantha, open the door."], vec![DONE]);
+    room.say_and_pause(0);
+    silence(&room.feed, 1_000);
+    let seen = room
+        .until("the failure", |e| matches!(e, Event::Failed { .. }))
+        .await;
+    let failures = seen.iter().filter(|e| matches!(e, Event::Failed { .. }));
+    assert_eq!(failures.count(), 1);
+    room.say(1);
+    silence(&room.feed, 1_000);
+    assert_eq!(room.finished().await.reply, "It is done.");
+    room.leave().await;
+}
+
+/// People pause wherever they like: whatever the order of speech and pauses, each question is answered once, as a whole, and
+/// never by two replies at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn random_pauses_never_make_two_replies() {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut below = move |n: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % n
+    };
+    let endless = || {
+        (0..400)
+            .map(|_| Writes::Text(&["It is done."]))
+            .collect::<Vec<_>>()
+    };
+    let mut room = enter_pausing(
+        &["Samantha, open the door.", "And the window.", "Or both."],
+        endless(),
+    );
+    for question in 0..60 {
+        let parts = 1 + below(3) as usize;
+        for part in 0..parts {
+            room.say(part);
+            let last = part + 1 == parts;
+            // Pauses around the bounds: told at once, told late, not told at all.
+            silence(
+                &room.feed,
+                if last {
+                    1_200
+                } else {
+                    40 + below(560) as usize
+                },
+            );
+            for _ in 0..below(4) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+        let seen = room
+            .until("a reply", |e| matches!(e, Event::TurnFinished(_)))
+            .await;
+        let Some(Event::TurnFinished(report)) = seen.last() else {
+            unreachable!()
+        };
+        let wanted = &["Samantha, open the door.", "And the window.", "Or both."][..parts];
+        assert_eq!(report.transcript, wanted.join(" "), "question {question}");
+        assert_eq!(report.reply, "It is done.", "question {question}");
+        let sounded = |e: &&Event| matches!(e, Event::ClauseStarted { .. });
+        assert_eq!(seen.iter().filter(sounded).count(), 1, "{seen:?}");
+        room.until("listening", |e| *e == Event::Listening).await;
+    }
+    room.leave().await;
+}
