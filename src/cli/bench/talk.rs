@@ -19,6 +19,7 @@ mod room;
 mod sound;
 mod stages;
 mod turn;
+mod waterfall;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -230,11 +230,11 @@ fn last_word(samples: &[f32], store: &Store) -> anyhow::Result<Option<usize>> {
     segmenter.hear(samples, &mut heard)?;
     segmenter.hear(&vec![0.0; 4 * RATE], &mut heard)?;
     segmenter.finish(&mut heard)?;
-    let ends = heard.iter().filter_map(|heard| match heard {
+    let mut ends = heard.iter().filter_map(|heard| match heard {
         Heard::Utterance(u) => Some(usize::try_from(u.speech_end + 1).unwrap_or(usize::MAX)),
         _ => None,
     });
-    Ok(ends.last().map(|end| end.min(samples.len())))
+    Ok(ends.next_back().map(|end| end.min(samples.len())))
 }
 
 /// A question in a synthesized voice.
