@@ -14,9 +14,8 @@ use super::stages::{self, Reached};
 pub struct Turn {
     /// The round, from 1.
     pub round: u32,
+    /// Its words, or its file; `…` is a pause.
     pub question: String,
-    /// Its words; `…` is a pause.
-    pub said: String,
     pub kind: Kind,
     pub speaker: String,
     /// Until its last speech sample.
@@ -57,8 +56,7 @@ impl Turn {
         };
         Self {
             round,
-            question: question.name.clone(),
-            said: question.said.clone(),
+            question: question.words.clone(),
             kind: question.kind,
             speaker: question.speaker.clone(),
             seconds: super::tenth(super::ms(question.end)) / 1000.0,
@@ -99,7 +97,6 @@ pub mod tests {
         Turn {
             round: 1,
             question: question.into(),
-            said: "What is the capital, … of France?".into(),
             kind: Kind::Synthesized,
             speaker: "somebody".into(),
             seconds: 2.5,

@@ -85,8 +85,9 @@ fn bars(stages: &Reached) -> Vec<(&str, f64, f64)> {
 
 /// The picture.
 pub fn picture(report: &Report) -> String {
-    let all = report.turns.iter().flat_map(|turn| turn.stages_ms.values());
-    let axis = Axis::of(all.copied());
+    // A turn that does not count may lie anywhere.
+    let counted = report.turns.iter().filter(|turn| turn.counts());
+    let axis = Axis::of(counted.flat_map(|turn| turn.stages_ms.values()).copied());
     let bottom = TOP + ROW * report.turns.len() as f64;
     let height = bottom + 12.0;
     let mut svg = format!(
@@ -94,7 +95,7 @@ pub fn picture(report: &Report) -> String {
          aria-label=\"Waterfall of {} turns\">\n<style>{STYLE}</style>\n",
         report.turns.len()
     );
-    legend(&mut svg);
+    legend(&mut svg, report);
     for mark in axis.marks() {
         let (x, class) = (axis.x(mark), if mark == 0.0 { "zero" } else { "grid" });
         put(
@@ -125,9 +126,11 @@ fn put(svg: &mut String, element: String) {
     svg.push('\n');
 }
 
-fn legend(svg: &mut String) {
+/// Of the stages that were reached.
+fn legend(svg: &mut String, report: &Report) {
     let mut x = 0.0;
-    for stage in &STAGES {
+    let reached = |key| report.turns.iter().any(|t| t.stages_ms.contains_key(key));
+    for stage in STAGES.iter().filter(|stage| reached(stage.key)) {
         put(
             svg,
             format!(
@@ -179,8 +182,12 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
         let Some(stage) = STAGES.iter().find(|stage| stage.key == key) else {
             continue;
         };
+        if to < axis.from || from > axis.to {
+            continue;
+        }
+        let (left, right) = (from.max(axis.from), to.min(axis.to));
         // What took no time is a line, so that it is seen.
-        let (x, width) = (axis.x(from), (axis.x(to) - axis.x(from)).max(1.0));
+        let (x, width) = (axis.x(left), (axis.x(right) - axis.x(left)).max(1.0));
         let _ = write!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{}\" width=\"{width:.1}\" height=\"{BAR}\" fill=\"{}\">\
@@ -192,6 +199,16 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
         );
     }
     svg.push_str("</g>\n");
+    if let Some(early) = early(turn) {
+        put(
+            svg,
+            format!(
+                "<text class=\"s bad\" x=\"{:.1}\" y=\"{}\">{early}</text>",
+                axis.x(0.0) + 6.0,
+                middle + 4.0
+            ),
+        );
+    }
     let end = match (turn.stages_ms.get(PLAYED), turn.outcome) {
         (Some(ms), Outcome::Answered) => format!("{ms:.0}"),
         _ => "–".into(),
@@ -204,6 +221,17 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
             middle + 4.0
         ),
     );
+}
+
+/// What is said of a turn that was taken too early, or nothing.
+fn early(turn: &Turn) -> Option<String> {
+    let before = -turn.taken_ms.filter(|_| turn.outcome.is_cut_off())?;
+    (before > 0.0).then(|| {
+        format!(
+            "taken {:.1} s before the speaker had finished",
+            before / 1000.0
+        )
+    })
 }
 
 /// Who asked, for how long, with which pauses; and gaps in the reply.
