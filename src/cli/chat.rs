@@ -2,12 +2,13 @@
 //! read on a thread of their own, because a terminal gives them when it likes.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::StreamExt;
 use hearken::config::Config;
 use hearken::daemon::{self, Mind};
+use hearken::reply::clause::Splitter;
 use hearken::reply::history::{End, History};
 use hearken::reply::model::{LanguageModel, ModelError};
 use hearken::weights::Store;
@@ -31,7 +32,8 @@ pub struct Args {
     /// Ask this one thing; otherwise every line of standard input is a turn
     #[arg(value_name = "TEXT")]
     text: Option<String>,
-    /// Print the time to the first token and the speed, on standard error
+    /// Print when the first token, the first clause that could be spoken and the whole reply were there, and the
+    /// speed, on standard error
     #[arg(long)]
     timings: bool,
 }
@@ -164,7 +166,8 @@ impl Chat<'_> {
         let asked = Instant::now();
         let mut stream = self.model.reply(self.history.begin(text));
         let mut out = io::stdout();
-        let (mut reply, mut pieces, mut first, mut failure) = (String::new(), 0_u32, None, None);
+        let (mut reply, mut failure) = (String::new(), None);
+        let (mut splitter, mut timings) = (Splitter::new(), Timings::default());
         loop {
             let piece = tokio::select! {
                 piece = stream.next() => piece,
@@ -172,8 +175,8 @@ impl Chat<'_> {
             };
             match piece {
                 Some(Ok(piece)) => {
-                    first.get_or_insert_with(|| asked.elapsed());
-                    pieces += 1;
+                    let clause = !splitter.push(&piece).is_empty();
+                    timings.piece(asked.elapsed(), clause);
                     out.write_all(printable(&piece).as_bytes())?;
                     out.flush()?;
                     reply.push_str(&piece);
@@ -193,25 +196,52 @@ impl Chat<'_> {
         } else if failure.is_none() && !self.stop.is_cancelled() {
             eprintln!("hearken: the model has nothing to say to that");
         }
-        if let (true, Some(first)) = (self.timings, first) {
-            eprintln!(
-                "{}",
-                timings(first.as_secs_f64(), asked.elapsed().as_secs_f64(), pieces)
-            );
+        timings.whole = asked.elapsed();
+        if let (true, Some(line)) = (self.timings, timings.line()) {
+            eprintln!("{line}");
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
-/// Time to the first token and speed behind it. A server sends about one piece a token.
-fn timings(first: f64, whole: f64, pieces: u32) -> String {
-    let first_ms = first * 1_000.0;
-    let (rest, behind) = (whole - first, pieces.saturating_sub(1));
-    if behind == 0 || rest <= 0.0 {
-        return format!("first token after {first_ms:.0} ms");
+/// When the stages of a reply were reached, from the question on.
+#[derive(Default)]
+struct Timings {
+    first_token: Option<Duration>,
+    first_clause: Option<Duration>,
+    whole: Duration,
+    /// A server sends about one piece a token.
+    pieces: u32,
+}
+
+impl Timings {
+    /// A piece came at `at`; with it, or before it, a `clause` was complete.
+    fn piece(&mut self, at: Duration, clause: bool) {
+        self.pieces += 1;
+        self.first_token.get_or_insert(at);
+        if clause {
+            self.first_clause.get_or_insert(at);
+        }
     }
-    let speed = f64::from(behind) / rest;
-    format!("first token after {first_ms:.0} ms, {pieces} tokens, {speed:.1} tokens/s")
+
+    /// For people; `None` when nothing came. A reply without a boundary in it is one clause.
+    fn line(&self) -> Option<String> {
+        let first = self.first_token?;
+        let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+        let mut line = format!(
+            "first token after {:.0} ms, first clause after {:.0} ms, whole reply after {:.0} ms",
+            ms(first),
+            ms(self.first_clause.unwrap_or(self.whole)),
+            ms(self.whole),
+        );
+        let behind = self.pieces.saturating_sub(1);
+        let rest = self.whole.saturating_sub(first).as_secs_f64();
+        if behind > 0 && rest > 0.0 {
+            let speed = f64::from(behind) / rest;
+            line += &format!("; {} tokens, {speed:.1} tokens/s", self.pieces);
+        }
+        Some(line)
+    }
 }
 
 /// `text` without what would steer a terminal.
@@ -286,11 +316,24 @@ mod tests {
     }
 
     #[test]
-    fn speed_is_counted_from_the_first_token() {
+    fn stages_count_from_the_question_and_speed_from_the_first_token() {
+        let ms = Duration::from_millis;
+        let mut timings = Timings::default();
+        assert_eq!(timings.line(), None);
+        for i in 0..101 {
+            timings.piece(ms(500 + i), i == 30);
+        }
+        timings.whole = ms(2_500);
         assert_eq!(
-            timings(0.5, 2.5, 101),
-            "first token after 500 ms, 101 tokens, 50.0 tokens/s"
+            timings.line().unwrap(),
+            "first token after 500 ms, first clause after 530 ms, whole reply after 2500 ms; 101 tokens, 50.0 tokens/s"
         );
-        assert_eq!(timings(0.5, 0.5, 1), "first token after 500 ms");
+        let mut short = Timings::default();
+        short.piece(ms(500), false);
+        short.whole = ms(500);
+        assert_eq!(
+            short.line().unwrap(),
+            "first token after 500 ms, first clause after 500 ms, whole reply after 500 ms"
+        );
     }
 }

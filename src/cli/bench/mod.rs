@@ -1,4 +1,4 @@
-//! `hearken bench`: measures this machine, one part at a time.
+//! `hearken bench`: measures this machine, one part at a time, and the whole.
 
 mod busy;
 mod echo;

@@ -19,6 +19,7 @@ mod room;
 mod sound;
 mod stages;
 mod turn;
+mod waterfall;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ const OUT_RATE: u32 = 22_050;
 /// Arguments of `hearken bench talk`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  hearken bench talk                                   14 questions: some minutes
+  hearken bench talk                                   14 questions: three minutes or so
   hearken bench talk --repeat 3 --html talk.html --json > talk.json
   hearken bench talk --busy 2                          while others want the cores
   hearken bench talk --backend http://127.0.0.1:11434/v1 --model llama3.2
@@ -280,7 +281,7 @@ impl Bench<'_> {
             let mut turns = Vec::new();
             let all = std::iter::once(&self.greeting).chain(&self.questions);
             for (number, question) in all.enumerate() {
-                self.bar.set_message(question.name.clone());
+                self.bar.set_message(question.words.clone());
                 let asked = tokio::select! {
                     asked = asking.ask(question) => asked,
                     () = stop.cancelled() => None,

@@ -224,7 +224,6 @@ fn print_turn(turn: &Turn) {
         turn.seconds,
         turn.outcome.label()
     );
-    println!("  said:    {}", turn.said);
     println!("  heard:   {}", turn.heard);
     println!("  reply:   {}", turn.reply);
     let stages = STAGES.iter().filter_map(|stage| {

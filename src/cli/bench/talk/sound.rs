@@ -21,7 +21,7 @@ pub struct Part {
     pub pause: usize,
 }
 
-/// The parts one after the other, each with exactly its pause behind it (the last one's is left out), and where the last
+/// The parts one after the other, each with exactly its pause behind it (the last one has none), and where the last
 /// sound ends: the number of samples up to there.
 pub fn joined(parts: &[Part]) -> (Vec<f32>, usize) {
     let (mut all, mut end, mut kept) = (Vec::new(), 0, 0);

@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::ask::Asked;
 use super::judge::{Outcome, Taken, judge};
 use super::questions::{Kind, Question};
-use super::stages::{self, PLAYED, Reached};
+use super::stages::{self, Reached};
 
 /// A question and its turn. Times are ms after the question's last speech sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
     /// The round, from 1.
     pub round: u32,
+    /// Its words, or its file; `…` is a pause.
     pub question: String,
-    /// Its words; `…` is a pause.
-    pub said: String,
     pub kind: Kind,
     pub speaker: String,
     /// Until its last speech sample.
@@ -57,8 +56,7 @@ impl Turn {
         };
         Self {
             round,
-            question: question.name.clone(),
-            said: question.said.clone(),
+            question: question.words.clone(),
             kind: question.kind,
             speaker: question.speaker.clone(),
             seconds: super::tenth(super::ms(question.end)) / 1000.0,
@@ -80,14 +78,6 @@ impl Turn {
     pub fn counts(&self) -> bool {
         self.outcome == Outcome::Answered
     }
-
-    /// Voice to voice, when it counts.
-    pub fn voice_to_voice(&self) -> Option<f64> {
-        self.stages_ms
-            .get(PLAYED)
-            .copied()
-            .filter(|_| self.counts())
-    }
 }
 
 /// How much later than `origin` `at` is.
@@ -107,7 +97,6 @@ pub mod tests {
         Turn {
             round: 1,
             question: question.into(),
-            said: "What is the capital, … of France?".into(),
             kind: Kind::Synthesized,
             speaker: "somebody".into(),
             seconds: 2.5,
@@ -129,15 +118,5 @@ pub mod tests {
         let later = now + Duration::from_millis(250);
         assert_eq!(signed_ms(later, now).round(), 250.0);
         assert_eq!(signed_ms(now, later).round(), -250.0);
-    }
-
-    #[test]
-    fn a_turn_that_was_cut_off_has_no_time_that_counts() {
-        let stages = [(PLAYED, 900.0)];
-        assert_eq!(
-            turn("q", Outcome::Answered, &stages).voice_to_voice(),
-            Some(900.0)
-        );
-        assert_eq!(turn("q", Outcome::CutOff, &stages).voice_to_voice(), None);
     }
 }
