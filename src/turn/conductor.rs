@@ -133,6 +133,8 @@ struct Turn {
     abort: Arc<AtomicBool>,
     task: Option<JoinHandle<()>>,
     gate: Option<oneshot::Sender<Line>>,
+    /// The last sample of the question, as an index since the ear began.
+    asked_until: u64,
     /// Observers know of it: it began in a window, or turned out to be for hearken.
     announced: bool,
     transcript: String,
@@ -158,6 +160,7 @@ impl Turn {
     fn new(id: TurnId, timing: Timing, announced: bool) -> Self {
         Self {
             id,
+            asked_until: 0,
             timing,
             abort: Arc::new(AtomicBool::new(false)),
             task: None,
@@ -201,6 +204,7 @@ pub async fn converse(
         held: Held::default(),
         turn: None,
         speech_began: Instant::now(),
+        speech_at: 0,
         began_in_window: false,
         began_over: false,
         last_level: None,
@@ -228,6 +232,8 @@ struct Conductor {
     turn: Option<Turn>,
     /// When the speech that is going on, or went on last, began.
     speech_began: Instant,
+    /// The same as an index of samples since the ear began.
+    speech_at: u64,
     /// It began when no name was needed.
     began_in_window: bool,
     /// It began while a reply sounded, or right after.
@@ -311,7 +317,8 @@ impl Conductor {
 
     fn heard(&mut self, heard: Option<Heard>) -> Result<(), Ending> {
         match heard {
-            Some(Heard::SpeechStarted { lasted, .. }) => {
+            Some(Heard::SpeechStarted { at, lasted }) => {
+                self.speech_at = at;
                 let now = Instant::now();
                 let lasted = Duration::from_secs_f64(lasted as f64 / f64::from(EAR_RATE));
                 self.speech_began = now.checked_sub(lasted).unwrap_or(now);
@@ -367,6 +374,7 @@ impl Conductor {
             samples: utterance.samples,
             began: self.speech_began,
             ended: timing.speech_end(),
+            until: utterance.speech_end,
         });
         while held.length() > MOST_HELD && held.utterances.len() > 1 {
             warn!("somebody has spoken for minutes without an end; the oldest is dropped");

@@ -158,6 +158,49 @@ async fn a_pause_that_cannot_be_read_is_told_once_and_at_the_end() {
     room.leave().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_cut_off_and_goes_on_is_answered_to_the_whole_question() {
+    for (pause_ms, whole) in [(200, true), (4_000, false)] {
+        let mut room = enter_before(
+            sparing_microphone(),
+            &[
+                "Samantha, what is the name of the river?",
+                "That flows through Paris, I mean.",
+            ],
+            vec![
+                Writes::Text(&["Which river is it? ", "Tell me. ", "I wait."]),
+                DONE,
+            ],
+            config(),
+            None,
+            daemon::PATIENCE,
+        );
+        room.say(0);
+        silence(&room.feed, 700);
+        // Its first words sound.
+        room.loudspeaker.let_play(1.2);
+        room.until("a clause", |e| matches!(e, Event::ClauseStarted { .. }))
+            .await;
+        silence(&room.feed, pause_ms);
+        room.say(1);
+        silence(&room.feed, 1_000);
+        let report = room.finished().await;
+        assert!(report.interrupted);
+        room.loudspeaker.let_play(60.0);
+        room.finished().await;
+        let asked = room.asked().pop().unwrap();
+        let last = &asked.last().unwrap().text;
+        assert_eq!(
+            last.starts_with("What is the name of the river?"),
+            whole,
+            "{last}"
+        );
+        let remembers = asked.iter().any(|m| m.text.contains("Which river"));
+        assert_eq!(remembers, !whole, "{asked:?}");
+        room.leave().await;
+    }
+}
+
 /// People pause wherever they like: whatever the order of speech and pauses, each question is answered once, as a whole, and
 /// never by two replies at a time.
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ use crate::piece::Pieces;
 use crate::prefix;
 use crate::prompt::Prompts;
 use crate::request::{Chat, Sampling};
+use crate::sprint;
 
 /// The repeat penalties look at so many tokens of the reply.
 const PENALTY_WINDOW: i32 = 64;
@@ -99,6 +100,7 @@ pub(crate) fn run(
         prompts,
         batch: LlamaBatch::new(BATCH as usize, 1),
         cached: Vec::new(),
+        sprints: options.threads.sprint(),
         health,
     };
     end::model_is_loaded();
@@ -118,6 +120,8 @@ struct Engine<'m> {
     batch: LlamaBatch<'static>,
     /// The tokens whose keys and values are in the context, from position 0.
     cached: Vec<LlamaToken>,
+    /// The first words are written on more threads than the others.
+    sprints: bool,
     health: &'m Health,
 }
 
@@ -139,6 +143,7 @@ impl Engine<'_> {
         let prompt = self.tokens(chat)?;
         send(reply, Part::Begun)?;
 
+        sprint::on_all_threads(true);
         let begin = Instant::now();
         let cached = self.keep_common(&prompt);
         self.health.count_prompt(prompt.len() - cached, cached);
@@ -152,6 +157,9 @@ impl Engine<'_> {
         let mut sampler = sampler(&chat.sampling, self.model);
         let mut pieces = Pieces::new(chat.stop.clone());
         let mut generated = 0;
+        if self.sprints {
+            sprint::on_all_threads(sprint::is_worth_it());
+        }
         let finish = loop {
             let full = self.cached.len() >= self.context.n_ctx() as usize;
             if generated >= chat.max_tokens as usize || full {
@@ -163,6 +171,9 @@ impl Engine<'_> {
                 break Finish::Stop;
             }
             generated += 1;
+            if self.sprints && generated == sprint::TOKENS {
+                sprint::on_all_threads(false);
+            }
             self.health.count_generated();
             let ready = pieces.push(&vocab.token_to_piece(token, false, None));
             if !ready.text.is_empty() {

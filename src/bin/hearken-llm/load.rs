@@ -96,6 +96,13 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
+    /// Whether the first words are written at a sprint (see `sprint.rs`): where one thread writes the rest.
+    pub(crate) fn sprint(self) -> bool {
+        self.reply == 1 && self.prompt == 2
+    }
+}
+
+impl Threads {
     /// What is asked for, or what fits the machine when that is 0.
     pub(crate) fn choose(asked: u32) -> Self {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -166,7 +173,10 @@ pub(crate) fn context<'m>(
         .with_n_batch(BATCH)
         .with_n_ubatch(BATCH)
         .with_n_seq_max(1)
-        .with_n_threads(count(options.threads.reply))
+        .with_n_threads(count(match options.threads.sprint() {
+            true => options.threads.prompt,
+            false => options.threads.reply,
+        }))
         .with_n_threads_batch(count(options.threads.prompt))
         .with_no_perf(true);
     model

@@ -22,6 +22,7 @@ mod prompt;
 mod request;
 mod socket;
 mod spin;
+mod sprint;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

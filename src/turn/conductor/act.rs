@@ -122,6 +122,7 @@ impl Conductor {
             self.bus.emit(Event::TurnStarted { turn: id });
         }
         let mut turn = Turn::new(id, timing, announced);
+        turn.asked_until = self.held.utterances.last().map_or(0, |u| u.until);
         self.held.asked = self.held.utterances.len();
         if self.take_words(&mut turn) {
             self.turn = Some(turn);

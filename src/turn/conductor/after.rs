@@ -15,7 +15,7 @@ use crate::turn::barge_in::{self, Interruption};
 use crate::turn::state::{Input, Verdict};
 
 /// Who goes on within this after the question had not finished it, whatever else may stop a reply.
-const GOES_ON: Duration = Duration::from_millis(1_500);
+pub(super) const GOES_ON: Duration = Duration::from_millis(1_500);
 
 impl Conductor {
     /// The words of what was said after the question of `turn` are known.

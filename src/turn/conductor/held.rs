@@ -13,6 +13,8 @@ pub(super) struct Spoken {
     pub began: Instant,
     /// When its last sound was heard.
     pub ended: Instant,
+    /// Its last sample of speech, as an index since the ear began.
+    pub until: u64,
 }
 
 /// What has been said and not been answered.
@@ -95,6 +97,7 @@ mod tests {
             samples: vec![0.0; *length],
             began: now,
             ended: now,
+            until: 0,
         };
         Held {
             utterances: lengths.iter().map(spoken).collect(),

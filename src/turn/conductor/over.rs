@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use super::after::GOES_ON;
 use super::{Conductor, Turn};
+use crate::audio::EAR_RATE;
 use crate::command::{Command, is_own, is_part};
 use crate::config::Policy;
 use crate::event::Event;
@@ -68,6 +70,8 @@ impl Probe {
 /// A reply that was stopped; the player has yet to say how far it came.
 pub(super) struct Cut {
     turn: Turn,
+    /// Who stopped it had not finished the question: what they say goes on with it.
+    went_on: bool,
     /// Clauses whose fate is not known yet.
     open: usize,
     /// The words of the clauses that were cut off.
@@ -264,8 +268,11 @@ impl Conductor {
         self.held.in_window |= !self.held.utterances.is_empty();
         let open = turn.queued.len().saturating_sub(turn.played);
         debug!(turn = id.0, after_ms, "interrupted");
+        let pause = self.speech_at.saturating_sub(turn.asked_until);
+        let went_on = pause < GOES_ON.as_millis() as u64 * (u64::from(EAR_RATE) / 1000);
         self.cut = Some(Cut {
             turn,
+            went_on,
             open,
             heard: Vec::new(),
             after_ms,
@@ -301,6 +308,7 @@ impl Conductor {
         let Some(cut) = self.cut.take() else { return };
         let Cut {
             turn,
+            went_on,
             heard,
             after_ms,
             ..
@@ -313,7 +321,9 @@ impl Conductor {
             .filter(|words| !words.is_empty())
             .collect::<Vec<_>>()
             .join(" ");
-        self.remember(&turn, &heard, End::Interrupted);
+        // The beginning of an answer to half a question is none: the whole question is answered next.
+        let counts = if went_on { "" } else { &heard };
+        self.remember(&turn, counts, End::Interrupted);
         let id = turn.id;
         self.bus.emit(Event::Interrupted {
             turn: id,
