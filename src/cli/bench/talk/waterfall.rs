@@ -161,9 +161,10 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
     put(
         svg,
         format!(
-            "<text class=\"t\" x=\"0\" y=\"{}\">{}</text>",
+            "<text class=\"t\" x=\"0\" y=\"{}\">{}<title>{}</title></text>",
             middle - 3.0,
-            escaped(&shortened(&turn.question, FITS))
+            escaped(&shortened(&turn.question, FITS)),
+            escaped(&turn.question)
         ),
     );
     let bad = match turn.counts() {
@@ -334,7 +335,7 @@ mod tests {
             );
         }
         // The one that was cut off has its first stage far before the end of speech.
-        assert_eq!(picture.matches("<title>").count(), 5);
+        assert_eq!(picture.matches("</title></rect>").count(), 5);
         assert!(picture.contains("p50 1000 ms") && picture.contains("p95 1300 ms"));
         assert!(picture.contains("gap 400 ms") && picture.contains("pause 600 ms"));
     }
