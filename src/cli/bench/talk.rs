@@ -117,6 +117,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     // First: nobody waits for minutes to hear that it cannot be written.
     let page = args.html.as_deref().map(Page::open).transpose()?;
     let config = in_force(&args, config)?;
+    let machine = Machine::this(args.busy);
     let store = Store::new(&config.data_dir);
     daemon::open_onnx(&store)?;
     let mut questions = match args.questions.is_empty() {
@@ -138,7 +139,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let (model, turns) = crate::cli::runtime()?.block_on(bench.measure())?;
     bar.finish_and_clear();
 
-    let report = Report::new(Machine::this(args.busy), &config, model, args.seed, turns);
+    let report = Report::new(machine, &config, model, args.seed, turns);
     if let Some(page) = page {
         page.write(&html::page(&report))?;
     }

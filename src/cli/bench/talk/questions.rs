@@ -49,10 +49,10 @@ pub struct Question {
 
 /// Where a question comes from.
 enum Source {
-    /// A recording of the test data: the end of its file's name; where its last word ends (ms), read off its energy in
-    /// steps of 10 ms, because the noise in some of them misleads what finds ends; by how much the longest breath in
-    /// it is made longer (ms).
-    Recorded(&'static str, usize, usize),
+    /// A recording of the test data: the end of its file's name; its words; where its last word ends (ms), read off its
+    /// energy in steps of 10 ms, because the noise in some of them misleads what finds ends; by how much the longest
+    /// breath in it is made longer (ms).
+    Recorded(&'static str, &'static str, usize, usize),
     /// A voice, its rate and pitch in percent, and what it says: each part with the pause behind it, in ms. A part that
     /// is not the last ends with a comma, so that the voice does not fall.
     Said(Speaking, &'static [(&'static str, usize)]),
@@ -141,11 +141,27 @@ const QUESTIONS: [Source; 14] = [
             ("when do I arrive?", 0),
         ],
     ),
-    Recorded("goforward.raw", 2_410, 0),
-    Recorded("0930.wav", 3_210, 0),
-    Recorded("0870.wav", 6_750, 0),
-    Recorded("something.raw", 2_310, 0),
-    Recorded("0920.wav", 5_850, 600),
+    Recorded("goforward.raw", "Go forward ten meters.", 2_410, 0),
+    Recorded(
+        "0930.wav",
+        "He might even have been made amiable himself.",
+        3_210,
+        0,
+    ),
+    Recorded(
+        "0870.wav",
+        "And Mister John Dashwood had then leisure to consider how much there might be prudently in his power to do \
+         for them.",
+        6_750,
+        0,
+    ),
+    Recorded("something.raw", "Go somewhere and do something.", 2_310, 0),
+    Recorded(
+        "0920.wav",
+        "Had he married a more amiable woman, … he might have been made still more respectable than he was.",
+        5_850,
+        600,
+    ),
 ];
 
 /// What begins every conversation.
@@ -155,7 +171,7 @@ const GREETING: &[(&str, usize)] = &[("Hello there, can you hear me?", 0)];
 pub fn built_in(config: &Config, store: &Store) -> anyhow::Result<Vec<Question>> {
     let people = recordings(Path::new(RECORDINGS))?;
     let build = |source: &Source| match source {
-        Recorded(file, end, longer) => recorded(&people, file, [*end, *longer]),
+        Recorded(file, words, end, longer) => recorded(&people, file, words, [*end, *longer]),
         Said(speaking, parts) => said(config, store, *speaking, parts),
     };
     QUESTIONS.iter().map(build).collect()
@@ -192,6 +208,7 @@ pub fn own(files: &[PathBuf], store: &Store) -> anyhow::Result<Vec<Question>> {
 fn recorded(
     people: &[Recording],
     file: &str,
+    words: &str,
     [end, longer]: [usize; 2],
 ) -> anyhow::Result<Question> {
     let Some(found) = people.iter().find(|r| r.file.ends_with(file)) else {
@@ -209,7 +226,7 @@ fn recorded(
     }
     let name = Path::new(&found.file).file_name().unwrap_or_default();
     Ok(Question {
-        words: found.said.join(" "),
+        words: words.to_owned(),
         kind: Kind::Person,
         speaker: name.to_string_lossy().replace("_austen_64kb", ""),
         pauses_ms: pauses_ms(&samples[..end]),

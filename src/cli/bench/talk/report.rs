@@ -19,13 +19,17 @@ pub struct Machine {
     pub system: String,
     pub processor: String,
     pub cores: usize,
-    /// Other processes that wanted the cores.
+    /// Processes of the bench's own that wanted the cores.
     pub busy: u8,
+    /// How many other threads wanted them in the minute before it began (the system's load average); where the system
+    /// does not say, 0.
+    pub load_before: f64,
 }
 
 impl Machine {
-    /// This one.
+    /// This one, before anything is measured.
     pub fn this(busy: u8) -> Self {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = information
             .lines()
@@ -36,6 +40,11 @@ impl Machine {
             processor: model.unwrap_or("unknown").to_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             busy,
+            load_before: load
+                .split(' ')
+                .next()
+                .and_then(|first| first.parse().ok())
+                .unwrap_or(0.0),
         }
     }
 }
@@ -144,15 +153,21 @@ impl Report {
             processor,
             cores,
             busy,
+            load_before,
             ..
         } = &self.machine;
+        // Below that it is the system's own housekeeping.
+        let load = match *load_before >= 0.5 {
+            true => format!(", load average {load_before:.1} before it began"),
+            false => String::new(),
+        };
         let busy = match busy {
             0 => String::new(),
             1 => ", 1 busy process beside it".into(),
             n => format!(", {n} busy processes beside it"),
         };
         format!(
-            "{}, {}, voice {}; {cores} cores ({processor}){busy}",
+            "{}, {}, voice {}; {cores} cores ({processor}){busy}{load}",
             of("listen", "model"),
             self.model,
             of("speak", "voice"),
@@ -260,6 +275,7 @@ pub mod tests {
             processor: "a processor".into(),
             cores: 2,
             busy: 0,
+            load_before: 1.5,
         };
         let stages = |more: f64| [("endpoint", 640.0 + more), (PLAYED, 1_000.0 + more)];
         let mut late = turn("third <question>", Outcome::Answered, &stages(300.0));
@@ -291,6 +307,8 @@ pub mod tests {
         assert_eq!(summary["stages"].as_array().unwrap().len(), STAGES.len());
         assert_eq!(summary["stages"][6]["p50_ms"], 1_000.0);
         assert_eq!(summary["stages"][0]["p50_ms"], Value::Null);
+        let conditions = report.conditions();
+        assert!(conditions.contains("load average 1.5"), "{conditions}");
         let remarks = report.remarks().join("\n");
         assert!(remarks.contains("cut off 1 of 3 (33.3 %"), "{remarks}");
     }

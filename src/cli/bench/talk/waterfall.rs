@@ -11,14 +11,15 @@ use super::turn::Turn;
 /// All lengths are of the picture's own units; the page makes it as wide as there is room.
 const WIDTH: f64 = 1120.0;
 /// Where the axis begins, and what is left beside its end for a number.
-const LEFT: f64 = 330.0;
-const RIGHT: f64 = 70.0;
+const LEFT: f64 = 345.0;
+const RIGHT: f64 = 100.0;
 /// Legend and axis above the first row.
 const TOP: f64 = 88.0;
 const ROW: f64 = 38.0;
 const BAR: f64 = 20.0;
-/// So many characters of a question fit in front of the axis.
-const FITS: usize = 46;
+/// So many characters of a question fit in front of the axis, and of the smaller line below it.
+const FITS: usize = 48;
+const FITS_BELOW: usize = 60;
 
 const STYLE: &str = "
 .t { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: #1f2937; }
@@ -160,9 +161,10 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
     put(
         svg,
         format!(
-            "<text class=\"t\" x=\"0\" y=\"{}\">{}</text>",
+            "<text class=\"t\" x=\"0\" y=\"{}\">{}<title>{}</title></text>",
             middle - 3.0,
-            escaped(&shortened(&turn.question))
+            escaped(&shortened(&turn.question, FITS)),
+            escaped(&turn.question)
         ),
     );
     let bad = match turn.counts() {
@@ -174,7 +176,7 @@ fn row(svg: &mut String, turn: &Turn, axis: Axis, top: f64) {
         format!(
             "<text class=\"s\" x=\"0\" y=\"{}\">{bad}{}</text>",
             middle + 11.0,
-            escaped(&about(turn))
+            escaped(&shortened(&about(turn), FITS_BELOW))
         ),
     );
     let _ = write!(svg, "<g opacity=\"{faint}\">");
@@ -254,9 +256,9 @@ fn about(turn: &Turn) -> String {
     about.join(" · ")
 }
 
-fn shortened(text: &str) -> String {
-    match text.chars().count() > FITS {
-        true => text.chars().take(FITS - 1).chain(['…']).collect(),
+fn shortened(text: &str, fits: usize) -> String {
+    match text.chars().count() > fits {
+        true => text.chars().take(fits - 1).chain(['…']).collect(),
         false => text.to_owned(),
     }
 }
@@ -332,7 +334,8 @@ mod tests {
                 turn.question
             );
         }
-        assert_eq!(picture.matches("<title>").count(), 6);
+        // The one that was cut off has its first stage far before the end of speech.
+        assert_eq!(picture.matches("</title></rect>").count(), 5);
         assert!(picture.contains("p50 1000 ms") && picture.contains("p95 1300 ms"));
         assert!(picture.contains("gap 400 ms") && picture.contains("pause 600 ms"));
     }
