@@ -60,24 +60,19 @@ impl<T: Transcriber> Confirming<T> {
         result
     }
 
-    /// What is read where `words`, of which the first look was `sure`, call the name when whisper is to choose; `None` when
-    /// they do not call it.
+    /// What is read on that `side` when whisper is to choose; with the name among what it is offered, or without.
     fn chosen(
         &mut self,
-        words: &str,
-        sure: bool,
+        side: Side,
+        offered: bool,
         samples: &[f32],
         abort: &AtomicBool,
-    ) -> Result<Option<Transcript>, TranscribeError> {
-        let Some(side) = self.name.as_ref().and_then(|n| n.side(words)) else {
-            return Ok(None);
-        };
-        let choice = match sure {
-            true => self.rivals.clone(),
-            false => self.choice.clone(),
+    ) -> Result<Transcript, TranscribeError> {
+        let choice = match offered {
+            true => self.choice.clone(),
+            false => self.rivals.clone(),
         };
         self.expecting(&choice, part(samples, side), abort)
-            .map(Some)
     }
 
     /// What was read, if the call in it is believed; and otherwise what is read without expecting the name.
@@ -87,10 +82,11 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let sure = primed.mean_logprob >= SURE;
-        let Some(chosen) = self.chosen(&primed.text, sure, samples, abort)? else {
+        let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
             return Ok(primed);
         };
+        let sure = primed.mean_logprob >= SURE;
+        let chosen = self.chosen(side, !sure, samples, abort)?;
         if self.believes(&chosen) {
             return Ok(primed);
         }
@@ -113,9 +109,12 @@ impl<T: Transcriber> Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        let Some(chosen) = self.chosen(&primed.doubted, false, samples, abort)? else {
+        let words = &primed.doubted;
+        let side = |name: &Name| name.side(words).or_else(|| name.at_edge(words));
+        let Some(side) = self.name.as_ref().and_then(side) else {
             return Ok(primed);
         };
+        let chosen = self.chosen(side, true, samples, abort)?;
         let words = format!("{} {}", chosen.text, chosen.doubted);
         match &self.name {
             Some(name) if name.resembles(&words) && !name.has_rival(&words) => Ok(Transcript {
@@ -280,6 +279,12 @@ mod tests {
         assert_eq!(written([vague, "Savannah, can you?", "never"]).0, "");
         assert_eq!(written([vague, "Gun you care.", "never"]).0, "");
         assert_eq!(written(["(Gun you care me)", "Samanta", "never"]).0, "");
+        // No grammar in it, but the very name at its edge.
+        let mangled = "(Ludboiling Samantha.)";
+        assert_eq!(written([mangled, "Samanta", "never"]).0, "Samantha.");
+        assert_eq!(written([mangled, "Ludboiling Amanda", "never"]).0, "");
+        let within = "(Ludboiling Samantha gone.)";
+        assert_eq!(written([within, "Samanta", "never"]).0, "");
     }
 
     #[test]

@@ -245,6 +245,21 @@ impl Name {
         transcript.get(begin..).unwrap_or(transcript)
     }
 
+    /// Where this very name stands among words that are not understood: first, or last.
+    pub fn at_edge(&self, words: &str) -> Option<Side> {
+        let words: Vec<Word<'_>> = phrase::sentences(words).into_iter().flatten().collect();
+        let named = |part: &[Word<'_>]| {
+            let text: String = part.iter().map(|w| w.text).collect();
+            letters(&text) == self.letters
+        };
+        let n = self.words;
+        if words.get(..n).is_some_and(named) {
+            return Some(Side::Start);
+        }
+        let last = words.len().checked_sub(n)?;
+        named(&words[last..]).then_some(Side::End)
+    }
+
     /// Where `transcript` calls this name; `None` when it does not.
     pub fn side(&self, transcript: &str) -> Option<Side> {
         let sentences = phrase::sentences(transcript);

@@ -144,7 +144,7 @@ mod tests {
         // What neither reports has no ratio.
         assert!(
             rows.iter()
-                .any(|row| row.key == "vad" && row.ratio().is_none())
+                .any(|row| row.key == "pause" && row.ratio().is_none())
         );
         assert_eq!(json(&a, &b)["stages"].as_array().unwrap().len(), rows.len());
     }

@@ -17,7 +17,7 @@ pub struct Stage {
 /// All of them, in the order in which they are usually reached. The one place that knows them: a field of [`Stages`]
 /// that is listed here is in every report. What a pipeline does not report is shown as never reached.
 pub const STAGES: [Stage; 7] = [
-    stage("vad", "silence noticed", "#94a3b8"),
+    stage("pause", "silence noticed", "#94a3b8"),
     stage("endpoint", "end decided", "#5b7fb5"),
     stage("text", "transcript", "#e08a2e"),
     stage("first_token", "first token", "#4f9d69"),
