@@ -25,6 +25,35 @@ const MAY_END: &str = "so that this these those to of for from with without abou
     was were do does did can could will would should have has had not no please like each any some another both who \
     where when why be really either neither";
 
+/// Beginnings that want a clause behind them, when they are all of a sentence.
+const BEGINNINGS: &[&str] = &[
+    "i'd like to know",
+    "i would like to know",
+    "i want to know",
+    "i wonder",
+    "i was wondering",
+    "can you tell me",
+    "could you tell me",
+    "can you explain to me",
+    "could you explain to me",
+    "please tell me",
+    "tell me",
+    "do you know",
+    "please explain to me",
+    "explain to me",
+    "i'd like to ask you",
+    "let me ask you",
+    "i need",
+    "i want",
+    "i'd like",
+    "remind me",
+    "can you",
+    "could you",
+    "would you",
+    "what about",
+    "how about",
+];
+
 /// What Korean sentences end in (their last syllables).
 const KOREAN_ENDS: &str = "요 다 까 줘 죠 니 냐 해 봐 라 자 야 지 네 래 군 게 어 아";
 
@@ -61,6 +90,16 @@ fn english(bare: &str, closed: bool, asks: bool) -> Ending {
         .to_lowercase()
         .replace('’', "'");
     let has = |words: &str| words.split_ascii_whitespace().any(|word| word == last);
+    let sentence = bare
+        .rsplit(['.', '!', '?', ','])
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_lowercase()
+        .replace('’', "'");
+    if BEGINNINGS.contains(&sentence.as_str()) {
+        return Ending::Open;
+    }
     match (has(OPEN), has(MAY_END), closed) {
         (true, true, true) if asks => Ending::Whole,
         (true, true, _) => Ending::Unclear,
@@ -102,6 +141,9 @@ mod tests {
             ("Good morning", Ending::Unclear),
             ("Stop!", Ending::Whole),
             ("\"I'm\"", Ending::Open),
+            ("I'd like to know.", Ending::Open),
+            ("Thanks. Could you tell me?", Ending::Open),
+            ("I'd like to know that song.", Ending::Whole),
             ("...", Ending::Unclear),
             ("", Ending::Unclear),
         ];

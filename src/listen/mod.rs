@@ -36,7 +36,7 @@ pub enum Heard {
         /// So long the speech had lasted when it was noticed, in samples.
         lasted: u64,
     },
-    /// What somebody has said so far; only while the ear is eager, and lost when nobody takes it.
+    /// What somebody has said so far; only while the ear is eager or keen, and lost when nobody takes it.
     Partial(Partial),
     /// Whoever speaks is silent for a moment, and has perhaps finished. [`Heard::Resumed`], [`Heard::Utterance`] or
     /// [`Heard::SpeechDismissed`] follows.

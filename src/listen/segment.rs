@@ -23,6 +23,10 @@ const EAGER_ONSET: u32 = 2;
 /// While eager, what has been said so far is told every so many frames: about 100 ms.
 const PARTIAL_EVERY: u64 = 3;
 
+/// While keen, what has been said so far is told every so many frames of speech: 1.3 s, in which whisper reads it and the
+/// language model what is new of it.
+const KEEN_PARTIAL_EVERY: u32 = 40;
+
 /// A wake word counts for an utterance that begins so many samples after it at most: 1 s.
 const RECENT: u64 = crate::audio::EAR_RATE as u64;
 
@@ -265,10 +269,14 @@ impl Segmenter {
 
     /// What has been said up to frame `index`, when it is time to tell.
     fn partial_of(&self, index: u64) -> Option<Partial> {
-        if !self.eager || !index.is_multiple_of(PARTIAL_EVERY) {
+        let (voiced, silent) = self.endpointer.progress(index)?;
+        let due = match self.eager {
+            true => index.is_multiple_of(PARTIAL_EVERY),
+            false => self.keen && silent == 0 && voiced.is_multiple_of(KEEN_PARTIAL_EVERY),
+        };
+        if !due {
             return None;
         }
-        let (voiced, silent) = self.endpointer.progress(index)?;
         Some(Partial {
             samples: self.said_so_far(),
             voiced_ms: voiced * FRAME_MS,

@@ -80,19 +80,31 @@ impl History {
         let fixed = estimate_tokens(&asked) + TOKENS_AROUND + self.system_tokens();
         let room = self.budget_tokens.saturating_sub(fixed);
         let kept = self.last_within(room);
+        let mut messages = self.with(kept);
+        messages.push(Message {
+            role: Role::User,
+            text: asked,
+        });
+        messages
+    }
+
+    /// What the next prompt will begin with, as far as it is known: everything but the question.
+    pub fn so_far(&self) -> Vec<Message> {
+        let room = self.budget_tokens.saturating_sub(self.system_tokens());
+        self.with(self.last_within(room))
+    }
+
+    /// The instructions and these turns.
+    fn with(&self, turns: &[Turn]) -> Vec<Message> {
         let message = |role, text: &str| Message {
             role,
             text: text.to_owned(),
         };
         let mut messages = self.instructions();
-        for turn in kept {
+        for turn in turns {
             messages.push(message(Role::User, &turn.asked));
             messages.push(message(Role::Assistant, &turn.said));
         }
-        messages.push(Message {
-            role: Role::User,
-            text: asked,
-        });
         messages
     }
 
@@ -232,6 +244,16 @@ mod tests {
 
     fn texts(messages: &[Message]) -> Vec<(Role, &str)> {
         messages.iter().map(|m| (m.role, m.text.as_str())).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_the_next_prompt_is_its_beginning() {
+        let mut history = History::new("Be brief.", 3, 2_000);
+        for turn in 0..6 {
+            let (known, prompt) = (history.so_far(), history.begin("And now?"));
+            assert_eq!(known[..], prompt[..prompt.len() - 1], "after {turn} turns");
+            history.record("What is it?", "It is a test.", End::Whole);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod act;
 mod after;
 mod ahead;
+mod draft;
 mod held;
 mod over;
 mod progress;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::ahead::Ahead;
+use self::draft::Draft;
 use self::held::{Held, Spoken};
 pub use self::over::Extent;
 use self::over::{Cut, Probe};
@@ -214,6 +216,7 @@ pub async fn converse(
         cut: None,
         deferred: None,
         ahead: None,
+        draft: Draft::default(),
         replay: VecDeque::new(),
         recordings_over: false,
     };
@@ -252,7 +255,9 @@ struct Conductor {
     deferred: Option<Note>,
     /// What is prepared in a pause.
     ahead: Option<Ahead>,
-    /// What it told before its turn began, oldest first.
+    /// What is read while somebody speaks.
+    draft: Draft,
+    /// What was prepared told this before its turn began, oldest first.
     replay: VecDeque<Note>,
     volume_percent: u32,
     rate_percent: u32,
@@ -327,11 +332,15 @@ impl Conductor {
                 let over = self.began_over && self.manners.policy == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
                 self.ahead = None;
+                self.draft.begin();
                 self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
                 self.take(Input::SpeechStarted);
             }
-            Some(Heard::Partial(partial)) => self.partial(partial),
+            Some(Heard::Partial(partial)) => match self.state {
+                State::Idle | State::Listening => self.read_on(partial),
+                _ => self.partial(partial),
+            },
             Some(Heard::Paused(pause)) => self.paused(pause),
             Some(Heard::Resumed) => self.ahead = None,
             Some(Heard::SpeechDismissed) => {
@@ -354,6 +363,7 @@ impl Conductor {
     }
 
     fn utterance(&mut self, utterance: Utterance) {
+        self.draft.stop();
         let waits = matches!(self.state, State::Idle | State::Listening);
         if waits
             && utterance.woken == Some(false)
@@ -445,6 +455,7 @@ impl Conductor {
                 extent,
                 result,
             } => self.probed(turn, number, whole, extent, result),
+            Note::Drafted { number, result } => self.drafted(number, result),
             Note::ClauseReady { turn } => self.take(Input::ClauseReady { turn }),
             Note::ClauseQueued { turn, text } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {

@@ -63,6 +63,16 @@ pub enum Note {
             crate::listen::transcribe::TranscribeError,
         >,
     },
+    /// What somebody has said so far became words; they still speak.
+    Drafted {
+        /// Which of the readings.
+        number: u64,
+        /// The words.
+        result: Result<
+            crate::listen::transcribe::Transcript,
+            crate::listen::transcribe::TranscribeError,
+        >,
+    },
     /// The first clause can sound and waits at the gate.
     ClauseReady {
         /// The turn.
@@ -104,7 +114,7 @@ impl Note {
             | Self::ClauseQueued { turn, .. }
             | Self::ReplyEnded { turn, .. }
             | Self::CutOverdue { turn } => Some(*turn),
-            Self::Settled => None,
+            Self::Drafted { .. } | Self::Settled => None,
         }
     }
 }

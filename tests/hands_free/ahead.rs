@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hearken::audio::EAR_RATE;
 use hearken::audio::file::FileMicrophoneFeed;
+use hearken::config::Mode;
 use hearken::daemon;
 use hearken::event::Event;
 
@@ -199,6 +200,38 @@ async fn who_was_cut_off_and_goes_on_is_answered_to_the_whole_question() {
         assert_eq!(remembers, !whole, "{asked:?}");
         room.leave().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_while_somebody_speaks_is_read_ahead_by_the_model() {
+    let mut config = config();
+    config.attention.mode = Mode::Always;
+    let sentences = &["What is the name of the river", "that flows through Paris?"];
+    let (microphone, patience) = (sparing_microphone(), daemon::PATIENCE);
+    let mut room = enter_before(microphone, sentences, vec![DONE], config, None, patience);
+    room.loudspeaker.let_play(60.0);
+    room.until("ready", |e| *e == Event::Ready).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        room.feed.play(spoken(0, 1_500));
+    }
+    let seen = room.until("what stands", is_partial).await;
+    assert!(seen.contains(&Event::Partial {
+        text: "What is the name of the river".into()
+    }));
+    let prepared = room.prepared.lock().unwrap().clone();
+    let last = prepared.last().and_then(|p| p.last()).unwrap().clone();
+    assert_eq!(last.text, "What is the name of the river");
+    assert!(room.asked().is_empty(), "nothing is asked before a pause");
+    room.say(1);
+    silence(&room.feed, 1_000);
+    let report = room.finished().await;
+    assert_eq!(
+        report.transcript,
+        "What is the name of the river that flows through Paris?"
+    );
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
 }
 
 /// People pause wherever they like: whatever the order of speech and pauses, each question is answered once, as a whole, and

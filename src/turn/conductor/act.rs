@@ -215,6 +215,9 @@ impl Conductor {
     pub(super) fn remember(&mut self, turn: &Turn, spoken: &str, end: End) {
         if turn.command.is_none() {
             self.company.history.record(&turn.wanted, spoken, end);
+            // Where the conversation differs from what the model wrote, or has been shortened, it is read anew: now, while
+            // nobody waits.
+            self.company.model.prepare(self.company.history.so_far());
         }
     }
 

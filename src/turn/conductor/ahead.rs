@@ -88,6 +88,8 @@ impl Conductor {
     /// Whoever speaks is silent for a moment.
     pub(super) fn paused(&mut self, pause: Pause) {
         self.ahead = None;
+        // What is read now has all of it.
+        self.draft.stop();
         // Over a reply, and after a question, it is judged otherwise.
         let waits = matches!(self.state, State::Idle | State::Listening);
         if !waits || !self.held.utterances.is_empty() {
