@@ -54,6 +54,10 @@ const BEGINNINGS: &[&str] = &[
     "how about",
 ];
 
+/// A sentence that begins so wants its other half, unless a comma or a question shows that it is there.
+const HALVES: &str =
+    "if when because although though since while whenever unless once after before until as";
+
 /// What Korean sentences end in (their last syllables).
 const KOREAN_ENDS: &str = "요 다 까 줘 죠 니 냐 해 봐 라 자 야 지 네 래 군 게 어 아";
 
@@ -97,7 +101,13 @@ fn english(bare: &str, closed: bool, asks: bool) -> Ending {
         .trim()
         .to_lowercase()
         .replace('’', "'");
-    if BEGINNINGS.contains(&sentence.as_str()) {
+    let first = sentence.split_whitespace().next().unwrap_or_default();
+    let half = HALVES.split_ascii_whitespace().any(|word| word == first);
+    let whole = bare
+        .rsplit(['.', '!', '?'])
+        .next()
+        .is_some_and(|s| s.contains(','));
+    if BEGINNINGS.contains(&sentence.as_str()) || (half && !asks && !whole) {
         return Ending::Open;
     }
     match (has(OPEN), has(MAY_END), closed) {
@@ -144,6 +154,9 @@ mod tests {
             ("I'd like to know.", Ending::Open),
             ("Thanks. Could you tell me?", Ending::Open),
             ("I'd like to know that song.", Ending::Whole),
+            ("If I leave the house at half past seven.", Ending::Open),
+            ("If it rains, we stay at home.", Ending::Whole),
+            ("When was it published?", Ending::Whole),
             ("...", Ending::Unclear),
             ("", Ending::Unclear),
         ];

@@ -71,7 +71,10 @@ impl Segmenter {
             let said = self.said_so_far();
             if let Some(turn_end) = &mut self.turn_end {
                 match turn_end.finished(&said) {
-                    Ok(finished) => pause.finished = Some(finished),
+                    Ok(finished) => {
+                        tracing::debug!(finished, "a pause");
+                        pause.finished = Some(finished);
+                    }
                     Err(error) => {
                         tracing::warn!("{error}; from now on silence alone ends an utterance");
                         self.turn_end = None;
