@@ -2,6 +2,7 @@
 
 mod busy;
 mod echo;
+mod idle;
 mod recordings;
 mod room;
 mod stt;
@@ -17,7 +18,8 @@ use hearken::config::Config;
   hearken bench stt
   hearken bench echo --no-words
   hearken bench voice --json
-  hearken bench wake --hours 0")]
+  hearken bench wake --hours 0
+  hearken bench idle --minutes 1")]
 pub struct Args {
     #[command(subcommand)]
     part: Part,
@@ -33,6 +35,8 @@ enum Part {
     Voice(voice::Args),
     /// The name: how often it is missed, and how often hearken wakes without it
     Wake(wake::Args),
+    /// What hearken costs while nobody wants anything of it: processor and memory in silence, music and talk
+    Idle(idle::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -45,6 +49,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Echo(args) => echo::run(args, config),
         Part::Voice(args) => voice::run(args, config),
         Part::Wake(args) => wake::run(args, config),
+        Part::Idle(args) => idle::run(&args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())

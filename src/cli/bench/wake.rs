@@ -4,10 +4,10 @@
 //! detector, endpoint, whisper primed with the name, and the name's own judgement. Talk without the name never says a
 //! sentence twice; people's recordings are heard once.
 
-mod chance;
+pub(super) mod chance;
 mod report;
-mod speakers;
-mod text;
+pub(super) mod speakers;
+pub(super) mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
