@@ -3,6 +3,7 @@
 mod busy;
 mod echo;
 mod idle;
+mod parts;
 mod recordings;
 mod room;
 mod stt;
@@ -37,6 +38,8 @@ enum Part {
     Wake(wake::Args),
     /// What hearken costs while nobody wants anything of it: processor and memory in silence, music and talk
     Idle(idle::Args),
+    /// Speech-to-text and the voice with warm models, as JSON, for a comparison with other programs
+    Parts(parts::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -50,6 +53,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Voice(args) => voice::run(args, config),
         Part::Wake(args) => wake::run(args, config),
         Part::Idle(args) => idle::run(&args, config),
+        Part::Parts(args) => parts::run(&args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())
