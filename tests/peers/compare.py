@@ -1,7 +1,7 @@
 """hearken beside its peers: the same weights, the same recordings, the same machine, in one run, taking turns.
 
-Prints one Markdown table. Run by run.sh; README.md says what is compared and how. Standard library alone, but for the list
-of questions (sounds.py).
+Prints one Markdown table. Run by run.sh; README.md says what is compared and how. Standard library alone, but for the
+list of questions (sounds.py).
 """
 
 import argparse
@@ -56,11 +56,16 @@ def peer(script, order, threads):
     return json.loads(done.stdout)
 
 
+# How busy the machine was before each pass: processes that wanted a core, a mean over a minute.
+LOADS = []
+
+
 def alternating(rounds, own, other):
     """Both, so many times; who is first changes, so that a machine that drifts favours neither."""
     mine, theirs = [], []
     for number in range(rounds):
         for which in [0, 1] if number % 2 == 0 else [1, 0]:
+            LOADS.append(os.getloadavg()[0])
             if which == 0:
                 mine.append(own())
             else:
@@ -303,7 +308,7 @@ def main():
         "--questions",
         type=pathlib.Path,
         metavar="DIR",
-        help='WAV files and questions.json, a list of {"file", "last"}: last is the index of the last sample of speech',
+        help='WAV files and questions.json, a list of {"file", "last"}: the index of the last sample of speech',
     )
     parser.add_argument("--most", type=int, default=8, help="ask no more than so many questions")
     args = parser.parse_args()
@@ -322,7 +327,9 @@ def main():
         rows += parts[part]()
     began = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     command = shlex.join(["tests/peers/run.sh", *sys.argv[1:]])
-    print(f"{began}, {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; `{command}`\n")
+    system = f"{platform.system()} {platform.machine()}"
+    print(f"{began}, {processor()}, {os.cpu_count()} cores, {system}; `{command}`  ")
+    print(f"Load before each pass: {', '.join(f'{load:.1f}' for load in LOADS)}\n")
     print("| what | hearken | peer | ratio | aim |")
     print("|---|---|---|---|---|")
     print("\n".join(rows))

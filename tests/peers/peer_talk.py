@@ -1,8 +1,8 @@
 """pipecat's side of a conversation: questions in real time into a pipeline without hardware, and when it answers.
 
-Reads a JSON object on standard input and prints one turn for each question: times in ms after its last sample of speech.
-The pipeline is the one that pipecat's own examples build: Silero VAD, Smart Turn v3, faster-whisper, an OpenAI-compatible
-server, Piper.
+Reads a JSON object on standard input and prints one turn for each question: times in ms after its last sample of
+speech. The parts are Silero VAD, Smart Turn v3, faster-whisper, an OpenAI-compatible server and Piper, each as pipecat
+has it.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh [OPTION...]: hearken beside its peers on this machine, in one run; the options are compare.py's. Everything that it
-# installs and writes is below target/peers.
+# run.sh [OPTION...]: hearken beside its peers on this machine, in one run; the options are compare.py's. Everything
+# that it installs and writes is below target/peers.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

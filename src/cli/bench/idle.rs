@@ -1,8 +1,8 @@
-//! `hearken bench idle`: what hearken costs while nobody wants anything of it: processor time and memory of the daemon and
-//! its language model, and how soon after the start it listens.
+//! `hearken bench idle`: what hearken costs while nobody wants anything of it: processor time and memory of the daemon
+//! and its language model, and how soon after the start it listens.
 //!
 //! The daemon's own pipeline runs as a child process in front of a recording, in real time (`daemon.rs`), so that what
-//! Linux says of that process and of its language model is what a daemon takes. The sound card's own share is not in it.
+//! Linux says of that process and of its language model is what a daemon takes. A sound card's share is not in it.
 
 mod daemon;
 mod process;
@@ -127,24 +127,23 @@ fn measure(scene: Scene, sound: &Path, length: Duration) -> anyhow::Result<Measu
             .for_each(|&pid| all.extend(process::threads(pid)));
         all
     };
-    let memory = |shares: bool| {
-        let all = std::iter::once(&daemon).chain(&models);
-        together(all.filter_map(|&pid| process::memory(pid, shares)))
-    };
     let began = Instant::now();
+    let memory = |shares: bool| Moment {
+        at_s: began.elapsed().as_secs_f64(),
+        daemon: process::memory(daemon, shares).unwrap_or_default(),
+        model: together(
+            models
+                .iter()
+                .filter_map(|&pid| process::memory(pid, shares)),
+        ),
+    };
     let (before, threads_before) = (processor().context(gone)?, threads());
-    let mut moments = vec![Moment {
-        at_s: 0.0,
-        memory: memory(true),
-    }];
+    let mut moments = vec![memory(true)];
     while began.elapsed() < length {
         let left = length.saturating_sub(began.elapsed());
         std::thread::sleep(LOOK.min(left));
         let last = began.elapsed() >= length;
-        moments.push(Moment {
-            at_s: began.elapsed().as_secs_f64(),
-            memory: memory(last),
-        });
+        moments.push(memory(last));
     }
     let (after, threads_after) = (processor().context(gone)?, threads());
     let seconds = began.elapsed().as_secs_f64();

@@ -1,5 +1,5 @@
-//! `hearken bench parts`: hearken's side of a comparison with other programs, part by part, as JSON: speech-to-text and the
-//! voice with their models warm. `tests/peers` measures the others and joins both.
+//! `hearken bench parts`: hearken's side of a comparison with other programs, part by part, as JSON: speech-to-text and
+//! the voice with their models warm. `tests/peers` measures the others and joins both.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

@@ -40,8 +40,8 @@ pub struct Heard {
     pub speech: u32,
     /// Utterances for nobody: words to somebody else, or no words.
     pub overheard: u32,
-    /// Utterances taken to be for hearken. In these scenes each is a mistake.
-    pub turns: u32,
+    /// Utterances taken to be for hearken, answered in the end or not. In these scenes each is a mistake.
+    pub taken: u32,
     /// Failures that the user would have been told of.
     pub failures: u32,
 }
@@ -51,7 +51,7 @@ impl Heard {
         match event {
             Event::SpeechStarted => self.speech += 1,
             Event::Overheard | Event::NothingSaid { .. } => self.overheard += 1,
-            Event::TurnFinished(_) | Event::Called | Event::Command { .. } => self.turns += 1,
+            Event::Transcribed { .. } | Event::Called => self.taken += 1,
             Event::Failed { .. } => self.failures += 1,
             _ => {}
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_nobody_is_told_from_turns() {
+    fn what_is_for_nobody_is_told_from_what_is_taken() {
         let mut heard = Heard::default();
         for event in [
             Event::SpeechStarted,
@@ -203,6 +203,6 @@ mod tests {
         ] {
             heard.count(&event);
         }
-        assert_eq!((heard.speech, heard.overheard, heard.turns), (1, 1, 1));
+        assert_eq!((heard.speech, heard.overheard, heard.taken), (1, 1, 1));
     }
 }

@@ -17,13 +17,27 @@ const RSS_MB: [(&str, f64); 2] = [("qwen2.5-coder-0.5b", 1100.0), ("smollm2-135m
 /// Threads that took less than this of a core are not listed, in percent.
 const LEAST_PERCENT: f64 = 0.02;
 
-/// Memory at one moment: so long after the beginning of the measurement, daemon and language model together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Memory at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Moment {
-    /// In s.
+    /// So long after the beginning of the measurement, in s.
     pub at_s: f64,
-    /// Of both.
-    pub memory: Memory,
+    /// The daemon's.
+    pub daemon: Memory,
+    /// The language model's process's; nothing when there is none.
+    pub model: Memory,
+}
+
+impl Moment {
+    /// Resident memory of both, in MB.
+    fn rss(&self) -> f64 {
+        mb(self.daemon.rss + self.model.rss)
+    }
+
+    /// The same with shared pages shared out, when both are known.
+    fn pss(&self) -> Option<f64> {
+        Some(mb(self.daemon.pss? + self.model.pss?))
+    }
 }
 
 /// One scene's figures.
@@ -56,34 +70,23 @@ impl Measured {
         self.percent(self.daemon_s + self.model_s)
     }
 
-    fn first(&self) -> Memory {
-        self.moments
-            .first()
-            .map_or_else(Memory::default, |m| m.memory)
+    fn first(&self) -> Moment {
+        self.moments.first().copied().unwrap_or_default()
     }
 
-    fn last(&self) -> Memory {
-        self.moments
-            .last()
-            .map_or_else(Memory::default, |m| m.memory)
+    fn last(&self) -> Moment {
+        self.moments.last().copied().unwrap_or_default()
     }
 
-    fn most(&self) -> u64 {
-        self.moments
-            .iter()
-            .map(|m| m.memory.rss)
-            .max()
-            .unwrap_or_default()
+    /// The most resident memory, in MB.
+    fn most(&self) -> f64 {
+        self.moments.iter().map(Moment::rss).fold(0.0, f64::max)
     }
 
     /// How fast resident memory grows, in MB an hour.
     fn slope(&self) -> f64 {
-        let points: Vec<(f64, f64)> = self
-            .moments
-            .iter()
-            .map(|m| (m.at_s / 3600.0, mb(m.memory.rss)))
-            .collect();
-        slope(&points)
+        let point = |m: &Moment| (m.at_s / 3600.0, m.rss());
+        slope(&self.moments.iter().map(point).collect::<Vec<_>>())
     }
 
     /// By process and thread, in percent of a core, the costliest first. Threads with one name are one line.
@@ -149,51 +152,44 @@ impl Report<'_> {
 
     /// As a table.
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "{:<8} {:>7} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>8} {:>8} {:>10}   {:>6} {:>10} {:>5}\n",
-            "scene",
-            "ready",
-            "core",
-            "daemon",
-            "model",
-            "RSS",
-            "at end",
-            "most",
-            "PSS",
-            "growth",
-            "speech",
-            "overheard",
-            "turns",
+        let mut text = String::from(
+            "scene      ready      core   daemon    model   RSS start      end     most  PSS end     growth\n",
         );
         for m in self.scenes {
             let pss = m
                 .last()
-                .pss
-                .map_or_else(|| "-".into(), |pss| format!("{:.0} MB", mb(pss)));
+                .pss()
+                .map_or_else(|| "-".into(), |pss| format!("{pss:.0} MB"));
             text += &format!(
-                "{:<8} {:>4.0} ms {:>6.2} % {:>6.2} % {:>6.2} %   {:>5.0} MB {:>5.0} MB {:>5.0} MB {pss:>8} {:>+5.0} MB/h   \
-                 {:>6} {:>10} {:>5}\n",
+                "{:<8} {:>5.0} ms  {:>6.2} % {:>6.2} % {:>6.2} %   {:>6.0} MB {:>5.0} MB {:>5.0} MB",
                 m.scene.name(),
                 m.ready_ms,
                 m.cpu_percent(),
                 m.percent(m.daemon_s),
                 m.percent(m.model_s),
-                mb(m.first().rss),
-                mb(m.last().rss),
-                mb(m.most()),
-                m.slope(),
-                m.heard.speech,
-                m.heard.overheard,
-                m.heard.turns,
+                m.first().rss(),
+                m.last().rss(),
+                m.most(),
             );
+            text += &format!(" {pss:>8} {:>+5.0} MB/h\n", m.slope());
         }
         for m in self.scenes {
-            let threads: Vec<String> = m
-                .costliest()
-                .iter()
+            let threads = m.costliest().into_iter();
+            let threads: Vec<String> = threads
                 .map(|(name, percent)| format!("{name} {percent:.2} %"))
                 .collect();
-            text += &format!("\n{}, by thread: {}\n", m.scene.name(), threads.join(", "));
+            let (memory, heard) = (m.last(), m.heard);
+            text += &format!(
+                "\n{}: resident at the end: daemon {:.0} MB, model {:.0} MB; speech began {} times, {} utterances were \
+                 for nobody, {} were taken to be for hearken\nby thread: {}\n",
+                m.scene.name(),
+                mb(memory.daemon.rss),
+                mb(memory.model.rss),
+                heard.speech,
+                heard.overheard,
+                heard.taken,
+                threads.join(", "),
+            );
         }
         text += &self.aims_text();
         text
@@ -229,7 +225,7 @@ impl Report<'_> {
         if let Some(rss) = self.rss_aim() {
             aims.push(Aim {
                 what: "resident memory, daemon and language model",
-                value: most(|m| mb(m.most())),
+                value: most(Measured::most),
                 unit: "MB",
                 most: rss,
             });
@@ -285,12 +281,14 @@ fn scene_json(m: &Measured) -> Value {
         "daemon_core_percent": hundredth(m.percent(m.daemon_s)),
         "model_core_percent": hundredth(m.percent(m.model_s)),
         "rss_mb": {
-            "start": hundredth(mb(m.first().rss)),
-            "end": hundredth(mb(m.last().rss)),
-            "most": hundredth(mb(m.most())),
+            "start": hundredth(m.first().rss()),
+            "end": hundredth(m.last().rss()),
+            "end_daemon": hundredth(mb(m.last().daemon.rss)),
+            "end_model": hundredth(mb(m.last().model.rss)),
+            "most": hundredth(m.most()),
             "growth_per_hour": hundredth(m.slope()),
         },
-        "pss_mb": {"start": m.first().pss.map(mb), "end": m.last().pss.map(mb)},
+        "pss_mb": {"start": m.first().pss().map(hundredth), "end": m.last().pss().map(hundredth)},
         "threads_core_percent": threads,
         "heard": m.heard,
     })
@@ -307,10 +305,11 @@ mod tests {
     fn measured(rss: [u64; 3]) -> Measured {
         let moment = |n: usize| Moment {
             at_s: n as f64 * 30.0,
-            memory: Memory {
+            daemon: Memory {
                 rss: rss[n],
                 pss: Some(rss[n] / 2),
             },
+            model: Memory::default(),
         };
         Measured {
             scene: Scene::Silence,
