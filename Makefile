@@ -1,5 +1,5 @@
 # Thin on purpose: each target is one script or a few lines.
-.PHONY: all demo test soak run install uninstall build clean
+.PHONY: all demo test soak peers run install uninstall build clean
 
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 export CARGO_TERM_COLOR ?= auto
@@ -28,6 +28,11 @@ test:
 soak:
 	@scripts/deps.sh test
 	@scripts/soak.sh $(or $(N),10) $(or $(JOBS),1) $(SCENARIOS)
+
+# hearken beside other programs with the same weights; tests/peers/README.md says how: make peers ROUNDS=1
+peers:
+	@scripts/deps.sh test
+	@tests/peers/run.sh --rounds $(or $(ROUNDS),3)
 
 # The daemon on this computer's microphone and loudspeaker.
 run: build

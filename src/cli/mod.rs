@@ -65,7 +65,7 @@ enum Command {
     Config(config::Args),
     /// List, fetch, verify, import and remove model files
     Weights(weights::Args),
-    /// Measure transcription, voice, echo cancellation, the name and whole conversations on this machine
+    /// Measure transcription, voice, echo cancellation, the name, whole conversations and the cost of silence on this machine
     Bench(bench::Args),
     /// Print a completion script for a shell, or the manual page
     Completions(completions::Args),

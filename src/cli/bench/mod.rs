@@ -2,6 +2,8 @@
 
 mod busy;
 mod echo;
+mod idle;
+mod parts;
 mod recordings;
 mod room;
 mod stt;
@@ -21,7 +23,8 @@ pub(super) use self::talk::{NoReport, NoSpeech};
   hearken bench echo --no-words
   hearken bench voice --json
   hearken bench talk --html talk.html
-  hearken bench wake --hours 0")]
+  hearken bench wake --hours 0
+  hearken bench idle --minutes 1")]
 pub struct Args {
     #[command(subcommand)]
     part: Part,
@@ -39,6 +42,10 @@ enum Part {
     Wake(wake::Args),
     /// A conversation: from the end of a question to the first sample of its reply, stage by stage
     Talk(talk::Args),
+    /// What hearken costs while nobody wants anything of it: processor and memory in silence, music and talk
+    Idle(idle::Args),
+    /// Speech-to-text and the voice with warm models, as JSON, for a comparison with other programs
+    Parts(parts::Args),
     /// Keeps a core busy, for the measurements above
     #[command(hide = true)]
     Burn(busy::Args),
@@ -52,6 +59,8 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Voice(args) => voice::run(args, config),
         Part::Wake(args) => wake::run(args, config),
         Part::Talk(args) => talk::run(args, config),
+        Part::Idle(args) => idle::run(&args, config),
+        Part::Parts(args) => parts::run(&args, config),
         Part::Burn(args) => {
             busy::burn(&args);
             Ok(())

@@ -51,11 +51,13 @@ pub struct Args {
 }
 
 /// What came of one recording in one way.
-struct Outcome {
-    text: String,
-    errors: usize,
+pub(super) struct Outcome {
+    /// What was heard.
+    pub(super) text: String,
+    /// Words that are wrong.
+    pub(super) errors: usize,
     /// Median of the repetitions.
-    ms: f64,
+    pub(super) ms: f64,
 }
 
 /// Errors, words and milliseconds over recordings.
@@ -150,7 +152,8 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn outcome(
+/// Transcribes `recording` so many times.
+pub(super) fn outcome(
     whisper: &mut Whisper,
     recording: &Recording,
     repeat: u32,

@@ -11,7 +11,7 @@ use hearken::speak::{sentence, spoken};
 use hearken::weights::{Role, Store};
 
 /// What is said: a word, a sentence, a paragraph.
-const TEXTS: [(&str, &str); 3] = [
+pub(super) const TEXTS: [(&str, &str); 3] = [
     ("short", "Hello there."),
     (
         "medium",
@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 /// One text on so many threads, times in ms.
-struct Row {
+pub(super) struct Row {
     threads: usize,
     text: &'static str,
     /// Until the first sentence can be played.
@@ -91,7 +91,8 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(model: &Path, threads: usize, config: &Config) -> anyhow::Result<PiperVoice> {
+/// The Piper voice `model` on so many threads.
+pub(super) fn open(model: &Path, threads: usize, config: &Config) -> anyhow::Result<PiperVoice> {
     let settings = PiperSettings {
         threads,
         rate_percent: config.speak.rate_percent,
@@ -101,7 +102,7 @@ fn open(model: &Path, threads: usize, config: &Config) -> anyhow::Result<PiperVo
 }
 
 /// Says `words` as the daemon would, sentence by sentence.
-fn measure(
+pub(super) fn measure(
     voice: &mut PiperVoice,
     threads: usize,
     text: &'static str,
@@ -138,7 +139,8 @@ fn middle(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn json(row: &Row) -> serde_json::Value {
+/// The row as scripts read it.
+pub(super) fn json(row: &Row) -> serde_json::Value {
     serde_json::json!({
         "threads": row.threads,
         "text": row.text,

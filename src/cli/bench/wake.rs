@@ -8,7 +8,7 @@
 pub(super) mod chance;
 mod report;
 pub(super) mod speakers;
-mod text;
+pub(super) mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
