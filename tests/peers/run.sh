@@ -9,6 +9,8 @@ for variable in $(compgen -e HEARKEN_ || true); do
   [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
 done
 export HEARKEN_CONFIG=/dev/null
+# Python writes nothing beside its sources.
+export PYTHONDONTWRITEBYTECODE=1
 
 python=${PYTHON:-python3}
 peers=$PWD/target/peers
