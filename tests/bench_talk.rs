@@ -57,7 +57,9 @@ fn two_questions_make_a_whole_report() {
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.ends_with("</html>\n") && page.contains("</svg>"));
     for turn in turns {
-        assert_eq!(turn["outcome"], "answered", "{turn}");
+        // The second one pauses, and may be cut off there: that is what the bench counts.
+        let outcome = turn["outcome"].as_str().unwrap();
+        assert!(["answered", "cut-off"].contains(&outcome), "{turn}");
         for stage in [
             "endpoint",
             "text",
@@ -72,7 +74,9 @@ fn two_questions_make_a_whole_report() {
         assert!(page.contains(turn["question"].as_str().unwrap()), "{turn}");
     }
     assert_eq!(turns[1]["pauses_ms"][0], 600.0);
-    assert_eq!(report["summary"]["counted"], 2);
+    let answered = turns.iter().filter(|t| t["outcome"] == "answered").count();
+    assert!(answered >= 1);
+    assert_eq!(report["summary"]["counted"], answered);
 
     let json = folder.path().join("talk.json");
     std::fs::write(&json, &output.stdout).unwrap();

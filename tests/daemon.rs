@@ -189,7 +189,9 @@ fn hears_a_person_and_answers_through_the_loudspeaker() {
         ][..],
         &["pause", "endpoint", "first_played"],
     ] {
-        let order: Vec<f64> = order.iter().map(|stage| at(stage)).collect();
+        // Who goes on after the end was decided is heard as one, without a pause that was prepared for.
+        let reached = order.iter().filter(|stage| !stages[**stage].is_null());
+        let order: Vec<f64> = reached.map(|stage| at(stage)).collect();
         assert!(order.is_sorted(), "{stages}");
     }
     daemon.until("listening");
