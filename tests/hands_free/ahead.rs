@@ -115,6 +115,27 @@ async fn who_goes_on_after_a_pause_is_answered_once_and_to_all_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_prepared_is_void_for_who_goes_on_without_another_pause() {
+    let mut room = enter_pausing(
+        &["Samantha, open the door.", "And the window."],
+        vec![Writes::Text(&["The door, then."]), DONE],
+    );
+    room.say_and_pause(0);
+    room.until("the words so far", is_partial).await;
+    room.asked_times(1).await;
+    room.say(1);
+    // The recording ends in the middle of speech.
+    room.feed.end();
+    let report = room.finished().await;
+    assert_eq!(
+        report.transcript,
+        "Samantha, open the door. And the window."
+    );
+    assert_eq!(report.reply, "It is done.");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_in_a_pause_is_obeyed_only_at_the_end() {
     let mut room = enter_pausing(
         &["Samantha, go to sleep", "is what I told the dog to do."],
