@@ -29,6 +29,10 @@ impl Microphone for Scripted {
         }
         self.then.take().map_or(Ok(()), Err)
     }
+
+    fn keeps_time(&self) -> bool {
+        false
+    }
 }
 
 /// Speech is what is loud.

@@ -213,6 +213,10 @@ impl Microphone for FileMicrophone {
             Pace::RealTime => self.read_in_time(out, patience),
         }
     }
+
+    fn keeps_time(&self) -> bool {
+        self.pace == Pace::RealTime
+    }
 }
 
 /// A loudspeaker that writes what it plays into a WAV file.

@@ -29,6 +29,11 @@ pub trait Microphone: Send {
     /// [`MicrophoneError::Ended`] when a recording is over, any other when the device is gone.
     fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError>;
 
+    /// Whether samples come with the clock and are kept for a while, so that who has nothing to do may look later.
+    fn keeps_time(&self) -> bool {
+        true
+    }
+
     /// Samples (at [`EAR_RATE`]) lost so far because the ear did not keep up. Monotonic.
     fn dropped(&self) -> u64 {
         0

@@ -81,10 +81,12 @@ impl<T: Transcriber> Confirming<T> {
         primed: Transcript,
         samples: &[f32],
         abort: &AtomicBool,
+        first: &mut dyn FnMut(&Transcript),
     ) -> Result<Transcript, TranscribeError> {
         let Some(side) = self.name.as_ref().and_then(|n| n.side(&primed.text)) else {
             return Ok(primed);
         };
+        first(&primed);
         let sure = primed.mean_logprob >= SURE;
         let chosen = self.chosen(side, !sure, samples, abort)?;
         if self.believes(&chosen) {
@@ -148,11 +150,20 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
+        self.transcribe_twice(samples, abort, &mut |_| ())
+    }
+
+    fn transcribe_twice(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+        first: &mut dyn FnMut(&Transcript),
+    ) -> Result<Transcript, TranscribeError> {
         let primed = self.inner.transcribe(samples, abort)?;
         if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
             return self.doubted(primed, samples, abort);
         }
-        self.confirmed(primed, samples, abort)
+        self.confirmed(primed, samples, abort, first)
     }
 
     fn glance(
@@ -161,7 +172,7 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
         let primed = self.inner.glance(samples, abort)?;
-        self.confirmed(primed, samples, abort)
+        self.confirmed(primed, samples, abort, &mut |_| ())
     }
 
     fn expect(&mut self, words: &str) {
@@ -255,6 +266,28 @@ mod tests {
         let (text, looks) = written([call, "Samanta, what time?", "never"]);
         assert_eq!(text, call);
         assert_eq!(looks, [(0, 160_000), (1, LOOK)]);
+    }
+
+    #[test]
+    fn what_is_looked_at_again_is_told_before_that() {
+        let told = |writes| {
+            let mut both = Confirming::new(Scripted {
+                writes,
+                offered: None,
+                logprob: -0.1,
+                expects: 2,
+                looks: Vec::new(),
+            });
+            both.expect("Samantha.");
+            let (mut first, never) = (Vec::new(), AtomicBool::new(false));
+            let mut tell = |t: &Transcript| first.push(t.text.clone());
+            both.transcribe_twice(&[0.0; 16_000], &never, &mut tell)
+                .unwrap();
+            first
+        };
+        let call = "Samantha, what time is it?";
+        assert_eq!(told([call, "Savannah", "Savannah, what time?"]), [call]);
+        assert!(told(["What time is it?", "never", "never"]).is_empty());
     }
 
     #[test]

@@ -135,6 +135,11 @@ impl Endpointer {
         matches!(self.state, State::Speaking(_))
     }
 
+    /// Whether nobody speaks or has just begun to.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Quiet { since: None, .. })
+    }
+
     /// How much of what is being said is speech, and how much silence follows the last of it up to frame `index`, both in
     /// frames. `None` when nobody speaks.
     pub fn progress(&self, index: u64) -> Option<(u32, u32)> {
@@ -268,10 +273,11 @@ impl Endpointer {
         };
         let ended = Some(self.end(first, quietest, true));
         let silent_since_then = speech.silent_since.is_some_and(|since| since <= quietest);
-        if quietest == index || silent_since_then {
+        if silent_since_then {
             return [ended, None];
         }
-        // What came after the cut is the beginning of the next utterance.
+        // What comes after the cut is the beginning of the next utterance, also when none of it has come yet: whoever
+        // spoke up to here speaks on.
         let from = quietest + 1;
         let mut next = Speech {
             from,
@@ -474,6 +480,16 @@ mod tests {
                 second
             ]
         );
+    }
+
+    #[test]
+    fn who_is_cut_at_this_very_moment_speaks_on() {
+        // Each frame is as loud as any other: the newest is as good as any.
+        let heard = events(&[(60, 0.9), (10, 0.1)]);
+        let cuts = heard
+            .windows(2)
+            .filter(|w| matches!(w, [Endpoint::Ended { endpoint, cut: true, .. }, Endpoint::Started { at, .. }] if *at == endpoint + 1));
+        assert_eq!((heard.len(), cuts.count()), (4, 1), "{heard:?}");
     }
 
     #[test]

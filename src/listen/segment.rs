@@ -125,6 +125,11 @@ impl Segmenter {
         }
     }
 
+    /// Whether nobody speaks or has just begun to.
+    pub fn is_idle(&self) -> bool {
+        self.endpointer.is_idle()
+    }
+
     /// Root mean square of the last frame, 0 to 1.
     pub fn level(&self) -> f32 {
         self.level

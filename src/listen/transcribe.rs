@@ -26,6 +26,20 @@ pub trait Transcriber: Send {
         self.transcribe(samples, abort)
     }
 
+    /// As [`Transcriber::transcribe`]; what was read and is looked at again before it is believed goes to `first` meanwhile.
+    ///
+    /// # Errors
+    /// As there.
+    fn transcribe_twice(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+        first: &mut dyn FnMut(&Transcript),
+    ) -> Result<Transcript, TranscribeError> {
+        let _ = first;
+        self.transcribe(samples, abort)
+    }
+
     /// Words to expect from now on, such as a name, besides those that were set at the beginning. One that expects
     /// nothing takes no notice.
     fn expect(&mut self, words: &str) {

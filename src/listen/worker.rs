@@ -10,12 +10,20 @@ use super::transcribe::{TranscribeError, Transcriber, Transcript};
 
 struct Job {
     samples: Vec<f32>,
-    /// See [`Transcriber::glance`].
-    glance: bool,
+    look: Look,
     /// See [`Transcriber::expect`].
     expected: Arc<str>,
     abort: Arc<AtomicBool>,
     reply: oneshot::Sender<Result<Transcript, TranscribeError>>,
+}
+
+/// How an utterance is transcribed.
+enum Look {
+    Whole,
+    /// See [`Transcriber::glance`].
+    Glance,
+    /// See [`Transcriber::transcribe_twice`].
+    Twice(oneshot::Sender<Transcript>),
 }
 
 /// A transcriber on its own thread. Dropping it calls off what is being transcribed and waits for the thread.
@@ -66,10 +74,18 @@ impl Worker {
                     }
                     current.set(Some(Arc::clone(&job.abort)));
                     let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
-                    let result = match off {
-                        true => Err(TranscribeError::Aborted),
-                        false if job.glance => transcriber.glance(&job.samples, &job.abort),
-                        false => transcriber.transcribe(&job.samples, &job.abort),
+                    let (samples, abort) = (&job.samples[..], &*job.abort);
+                    let result = match job.look {
+                        _ if off => Err(TranscribeError::Aborted),
+                        Look::Whole => transcriber.transcribe(samples, abort),
+                        Look::Glance => transcriber.glance(samples, abort),
+                        Look::Twice(first) => {
+                            let mut first = Some(first);
+                            transcriber.transcribe_twice(samples, abort, &mut |transcript| {
+                                // Who does not wait for it any more has no use for it.
+                                let _ = first.take().map(|f| f.send(transcript.clone()));
+                            })
+                        }
                     };
                     current.set(None);
                     // Nobody waits any more: nothing is lost.
@@ -101,13 +117,37 @@ impl Worker {
         glance: bool,
         abort: Arc<AtomicBool>,
     ) -> Result<Transcript, TranscribeError> {
+        let look = if glance { Look::Glance } else { Look::Whole };
+        self.look(samples, look, abort).await
+    }
+
+    /// As [`Worker::transcribe`]; `first` is told what was read and is looked at again (see
+    /// [`Transcriber::transcribe_twice`]), and hears nothing when it is not.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn transcribe_twice(
+        &self,
+        samples: Vec<f32>,
+        first: oneshot::Sender<Transcript>,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Transcript, TranscribeError> {
+        self.look(samples, Look::Twice(first), abort).await
+    }
+
+    async fn look(
+        &self,
+        samples: Vec<f32>,
+        look: Look,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Transcript, TranscribeError> {
         let mut guard = CallOff(Some(Arc::clone(&abort)));
         let dead = || TranscribeError::Failed("the transcribe thread has died".into());
         let (reply, answer) = oneshot::channel();
         let expected = Arc::clone(&self.expected.lock().unwrap_or_else(|e| e.into_inner()));
         let job = Job {
             samples,
-            glance,
+            look,
             expected,
             abort,
             reply,
@@ -277,7 +317,7 @@ mod tests {
         let (worker, began, off) = worker(true);
         let job = Job {
             samples: vec![0.0],
-            glance: false,
+            look: Look::Whole,
             expected: Arc::from(""),
             abort: flag(),
             reply: oneshot::channel().0,

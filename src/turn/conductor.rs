@@ -289,7 +289,8 @@ impl Conductor {
             let alive = self.state.turn();
             let window = self.window_end();
             let closing = tokio::time::sleep_until(window.unwrap_or_else(Instant::now).into());
-            // Notes before what was played: a clause is announced before the player can report on it.
+            // What is heard first: who goes on speaking is not answered yet. Notes before what was played: a clause is
+            // announced before the player can report on it.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
@@ -298,8 +299,8 @@ impl Conductor {
                     self.company.player.flush();
                     return Ok(());
                 }
-                Some(note) = notes.recv() => self.note(note),
                 heard = self.company.heard.recv(), if !self.recordings_over => self.heard(heard)?,
+                Some(note) = notes.recv() => self.note(note),
                 played = self.company.played.recv() => self.played(played)?,
                 () = push.notified() => self.take(Input::Pushed),
                 () = closing, if window.is_some() => self.close_window(),
@@ -456,6 +457,8 @@ impl Conductor {
                 result,
             } => self.probed(turn, number, whole, extent, result),
             Note::Drafted { number, result } => self.drafted(number, result),
+            // Its pause is over.
+            Note::Foretold { .. } => {}
             Note::ClauseReady { turn } => self.take(Input::ClauseReady { turn }),
             Note::ClauseQueued { turn, text } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {

@@ -47,6 +47,13 @@ pub enum Note {
         /// When.
         at: Instant,
     },
+    /// What was said before a pause became words that are looked at again before they are believed.
+    Foretold {
+        /// The turn that is prepared.
+        turn: TurnId,
+        /// The words.
+        transcript: crate::listen::transcribe::Transcript,
+    },
     /// What is said over the reply, as far as it is known, became words.
     Probed {
         /// The turn whose reply it is.
@@ -109,6 +116,7 @@ impl Note {
         match self {
             Self::Reached { turn, .. }
             | Self::Transcribed { turn, .. }
+            | Self::Foretold { turn, .. }
             | Self::Probed { turn, .. }
             | Self::ClauseReady { turn }
             | Self::ClauseQueued { turn, .. }

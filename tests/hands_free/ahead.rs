@@ -1,5 +1,6 @@
 //! What is prepared in a pause: used when the pause was the end, and without a trace when it was not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hearken::audio::EAR_RATE;
@@ -7,6 +8,9 @@ use hearken::audio::file::FileMicrophoneFeed;
 use hearken::config::Mode;
 use hearken::daemon;
 use hearken::event::Event;
+use hearken::listen::turn_end::TurnEndDetector;
+use hearken::onnx::OnnxError;
+use tokio::sync::Notify;
 
 use super::room::*;
 use crate::scripted::Writes;
@@ -252,6 +256,46 @@ async fn what_stands_while_somebody_speaks_is_read_ahead_by_the_model() {
         "What is the name of the river that flows through Paris?"
     );
     assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
+/// Whoever is silent sounds finished.
+struct Sure;
+
+impl TurnEndDetector for Sure {
+    fn finished(&mut self, _: &[f32]) -> Result<f32, OnnxError> {
+        Ok(0.95)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_not_decided_before_there_is_something_to_say() {
+    let written = Arc::new(Notify::new());
+    let mut room = enter_judged(
+        sparing_microphone(),
+        &["Samantha, open the door.", "And the window."],
+        vec![
+            Writes::Late(Arc::clone(&written), &["The door, then."]),
+            DONE,
+        ],
+        config(),
+        None,
+        daemon::PATIENCE,
+        Some(Box::new(Sure)),
+    );
+    room.loudspeaker.let_play(60.0);
+    // It sounds and reads finished, but its reply is not there yet: who goes on has lost nothing.
+    room.say_and_pause(0);
+    room.asked_times(1).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    room.say_and_pause(1);
+    // The second reply is there: this silence is long enough, and no more of it is needed.
+    let report = room.finished().await;
+    assert_eq!(
+        report.transcript,
+        "Samantha, open the door. And the window."
+    );
+    assert_eq!(report.reply, "It is done.");
     room.leave().await;
 }
 

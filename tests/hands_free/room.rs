@@ -15,6 +15,7 @@ use hearken::config::{Config, Policy};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
+use hearken::listen::turn_end::TurnEndDetector;
 use hearken::reply::model::Message;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
 use hearken::turn::conductor::Ending;
@@ -238,12 +239,27 @@ pub fn enter_with(
 }
 
 pub fn enter_before(
+    microphone: (FileMicrophone, FileMicrophoneFeed),
+    sentences: &'static [&'static str],
+    writes: Vec<Writes>,
+    config: Config,
+    name_file: Option<&Path>,
+    patience: Duration,
+) -> Room {
+    enter_judged(
+        microphone, sentences, writes, config, name_file, patience, None,
+    )
+}
+
+/// As [`enter_before`]; `turn_end` tells whether somebody has finished.
+pub fn enter_judged(
     (microphone, feed): (FileMicrophone, FileMicrophoneFeed),
     sentences: &'static [&'static str],
     writes: Vec<Writes>,
     config: Config,
     name_file: Option<&Path>,
     patience: Duration,
+    turn_end: Option<Box<dyn TurnEndDetector>>,
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
     let prepared = Arc::clone(&model.prepared);
@@ -254,7 +270,7 @@ pub fn enter_before(
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),
         wake: None,
-        turn_end: None,
+        turn_end,
         transcriber: Box::new(ByLoudness {
             sentences,
             leaving: Arc::clone(&leaving),

@@ -41,6 +41,8 @@ pub enum Hears {
     Fails,
     /// Until it is called off.
     Hangs,
+    /// The same, and tells that it has begun.
+    HangsTelling(Arc<Notify>),
 }
 
 pub struct ScriptedTranscriber(pub VecDeque<Hears>);
@@ -54,15 +56,20 @@ impl Transcriber for ScriptedTranscriber {
         let text = match self.0.pop_front() {
             Some(Hears::Words(text)) => text,
             Some(Hears::Fails) => return Err(TranscribeError::Failed("scripted".into())),
-            Some(Hears::Hangs) => {
+            Some(hangs @ (Hears::Hangs | Hears::HangsTelling(_))) => {
+                if let Hears::HangsTelling(begun) = hangs {
+                    begun.notify_one();
+                }
                 while !abort.load(Ordering::Relaxed) {
                     std::thread::park_timeout(Duration::from_millis(5));
                 }
                 return Err(TranscribeError::Aborted);
             }
             Some(Hears::Nothing) => "",
-            // Without a script: how many seconds there were.
+            // Without a script: how many seconds there were. No transcriber reads them in no time; this one takes long
+            // enough for the ear to tell that somebody speaks on.
             None => {
+                std::thread::sleep(Duration::from_millis(50));
                 return Ok(transcript(
                     &(samples.len() as f32 / EAR_RATE as f32).to_string(),
                 ));

@@ -6,8 +6,8 @@ use crate::listen::patience::{GAP_MS, LEAST_MS, WENT_ON_MS, patience};
 use crate::listen::vad::{FRAME, FRAME_MS};
 use crate::listen::{Heard, Pause};
 
-/// A pause is told after so many frames of silence (96 ms) while hearken is spoken to: what is made of it is ready sooner.
-const KEEN_PAUSE: u32 = 3;
+/// A pause is told after so many frames of silence (64 ms) while hearken is spoken to: what is made of it is ready sooner.
+const KEEN_PAUSE: u32 = 2;
 /// … and after so many (192 ms) while it is not: every pause that is told costs a transcription.
 const PAUSE: u32 = LEAST_MS / FRAME_MS;
 

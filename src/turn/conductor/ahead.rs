@@ -1,5 +1,10 @@
 //! What is prepared in a pause, before it is known whether the speaker has finished: the words, the reply, its first clause.
 //!
+//! A call of the name is looked at twice; the reply begins to be prepared after the first look.
+//!
+//! The ear ends an utterance when it knows the words before its pause. Words that sound whole are told to it only when there
+//! is something to say: an end that is decided sooner makes nothing quicker, and cuts off who only paused.
+//!
 //! *Invariant*: nothing of it sounds, is obeyed, shown as an answer or remembered. The endpoint takes it over, or it is
 //! dropped, which ends all of it. It lies outside of the state machine: to that, a turn begins at the endpoint, and what is
 //! ready by then is merely ready sooner.
@@ -25,7 +30,6 @@ use crate::turn::TurnId;
 use crate::turn::responder::{Job, Note, respond};
 use crate::turn::state::State;
 use crate::turn::timing::Stage;
-use crate::turn::transcription::transcribe_all;
 
 /// Work that ends when it is dropped.
 struct Task {
@@ -48,6 +52,8 @@ pub(super) struct Ahead {
     transcribing: Option<Task>,
     /// The words, once they are known.
     transcribed: Option<Note>,
+    /// What the words say, until the ear is told.
+    untold: Option<Ending>,
     reply: Option<Prepared>,
 }
 
@@ -60,6 +66,8 @@ struct Prepared {
     gate: Option<oneshot::Sender<Line>>,
     /// What it has told so far.
     notes: Vec<Note>,
+    /// Its first clause is written, or there will be none.
+    speaks: bool,
 }
 
 impl Drop for Task {
@@ -81,6 +89,19 @@ impl Task {
     fn give(mut self, turn: &mut Turn) {
         turn.abort = Arc::clone(&self.abort);
         turn.task = self.handle.take();
+    }
+}
+
+impl Ahead {
+    /// How it was said.
+    fn circumstances(&self, conductor: &Conductor) -> Circumstances {
+        Circumstances {
+            level: self.level,
+            in_window: conductor.began_in_window,
+            over_reply: conductor.began_over,
+            woken: self.woken,
+            several: false,
+        }
     }
 }
 
@@ -109,7 +130,18 @@ impl Conductor {
             Arc::clone(&abort),
         );
         let handle = tokio::spawn(async move {
-            let result = transcribe_all(&worker, vec![pause.samples], false, flag).await;
+            let (first, told) = oneshot::channel();
+            let foretold = async {
+                if let Ok(transcript) = told.await {
+                    let note = Note::Foretold {
+                        turn: id,
+                        transcript,
+                    };
+                    let _ = notes.send(note).await;
+                }
+            };
+            let reading = worker.transcribe_twice(pause.samples, first, flag);
+            let (result, ()) = tokio::join!(reading, foretold);
             let at = Instant::now();
             let note = Note::Transcribed {
                 turn: id,
@@ -126,6 +158,7 @@ impl Conductor {
             woken: pause.woken,
             transcribing: Some(Task::new(abort, handle)),
             transcribed: None,
+            untold: None,
             reply: None,
         });
     }
@@ -139,12 +172,55 @@ impl Conductor {
         match note {
             Note::Transcribed { .. } if alive == Some(ahead.id) => return Some(note),
             Note::Transcribed { result, at, .. } => self.foreseen(result, at),
-            other => match &mut ahead.reply {
-                Some(prepared) => prepared.notes.push(other),
-                None => return Some(other),
-            },
+            Note::Foretold { transcript, .. } => self.foretold(transcript),
+            other => {
+                let Some(prepared) = &mut ahead.reply else {
+                    return Some(other);
+                };
+                let clause = matches!(
+                    other,
+                    Note::Reached {
+                        stage: Stage::FirstClause,
+                        ..
+                    }
+                );
+                if clause || matches!(other, Note::ReplyEnded { .. }) {
+                    prepared.speaks = true;
+                }
+                prepared.notes.push(other);
+                self.tell_ear();
+            }
         }
         None
+    }
+
+    /// The words up to the pause are read, and looked at again.
+    fn foretold(&mut self, transcript: Transcript) {
+        let Some(ahead) = self.ahead.as_ref().filter(|_| self.cut.is_none()) else {
+            return;
+        };
+        let id = ahead.id;
+        if let Meant::Wanted {
+            wanted,
+            command: None,
+        } = self.meant(&transcript, &ahead.circumstances(self))
+        {
+            self.prepare(id, wanted, transcript.language);
+        }
+    }
+
+    /// Tells the ear what the words say, unless their reply has nothing to say yet.
+    fn tell_ear(&mut self) {
+        let Some(ahead) = self.ahead.as_mut() else {
+            return;
+        };
+        let silent = ahead.reply.as_ref().is_some_and(|reply| !reply.speaks);
+        if silent && ahead.untold != Some(Ending::Open) {
+            return;
+        }
+        if let Some(words) = ahead.untold.take() {
+            self.company.ear.words(ahead.pause, words);
+        }
     }
 
     /// The words up to the pause are known.
@@ -152,20 +228,13 @@ impl Conductor {
         let Some(ahead) = self.ahead.as_mut() else {
             return;
         };
-        let (pause, id) = (ahead.pause, ahead.id);
+        let id = ahead.id;
         let words = match &result {
             Ok(t) if !t.text.is_empty() => ending(&t.text, &t.language),
             // Nobody will know more of it.
             Ok(_) | Err(_) => Ending::Unclear,
         };
-        self.company.ear.words(pause, words);
-        let circumstances = Circumstances {
-            level: ahead.level,
-            in_window: self.began_in_window,
-            over_reply: self.began_over,
-            woken: ahead.woken,
-            several: false,
-        };
+        ahead.untold = Some(words);
         let transcript = result.as_ref().ok().filter(|t| !t.text.is_empty()).cloned();
         ahead.transcribed = Some(Note::Transcribed {
             turn: id,
@@ -173,22 +242,35 @@ impl Conductor {
             at,
         });
         // How far the reply before it came is not known yet, and part of the prompt.
-        let Some(transcript) = transcript.filter(|_| self.cut.is_none()) else {
-            return;
-        };
+        let transcript = transcript.filter(|_| self.cut.is_none());
+        let reply = transcript.and_then(|transcript| self.wish(transcript));
+        match (reply, self.ahead.as_mut()) {
+            (Some((wanted, language)), _) => self.prepare(id, wanted, language),
+            // The first look had heard something else.
+            (None, Some(ahead)) => ahead.reply = None,
+            (None, None) => {}
+        }
+        self.tell_ear();
+    }
+
+    /// What the model is to be asked, and the language of it; `None` of what is for somebody else, or a command.
+    fn wish(&self, transcript: Transcript) -> Option<(String, String)> {
+        let circumstances = self.ahead.as_ref()?.circumstances(self);
         let Meant::Wanted { wanted, command } = self.meant(&transcript, &circumstances) else {
-            return;
+            return None;
         };
         self.bus.emit(Event::Partial {
             text: self.manners.name.addressed(&transcript.text).to_owned(),
         });
-        if matches!(command, None | Some(Command::GoOn)) {
-            self.prepare(id, wanted, transcript.language);
-        }
+        matches!(command, None | Some(Command::GoOn)).then_some((wanted, transcript.language))
     }
 
-    /// Begins the reply that the words would get.
+    /// Begins the reply that the words would get, unless it has begun.
     fn prepare(&mut self, id: TurnId, wanted: String, language: String) {
+        let begun = self.ahead.as_ref().and_then(|ahead| ahead.reply.as_ref());
+        if begun.is_some_and(|reply| (&reply.wanted, &reply.language) == (&wanted, &language)) {
+            return;
+        }
         let messages = self.company.history.begin(&wanted);
         let (gate, opened) = oneshot::channel();
         let abort = Arc::new(AtomicBool::new(false));
@@ -212,6 +294,7 @@ impl Conductor {
                 task: Some(Task::new(abort, handle)),
                 gate: Some(gate),
                 notes: Vec::new(),
+                speaks: false,
             });
         }
     }

@@ -38,6 +38,10 @@ impl Microphone for Room {
         Ok(())
     }
 
+    fn keeps_time(&self) -> bool {
+        self.microphone.keeps_time()
+    }
+
     fn dropped(&self) -> u64 {
         self.microphone.dropped()
     }
