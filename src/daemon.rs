@@ -12,6 +12,7 @@ use crate::audio::{EAR_RATE, Microphone, Speaker};
 use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
 use crate::event::Bus;
 use crate::listen::confirm::Confirming;
+use crate::listen::continuing::Continuing;
 use crate::listen::ear::{Detectors, Ear, EarSettings};
 use crate::listen::echo::EchoSettings;
 use crate::listen::name::Name;
@@ -214,7 +215,10 @@ pub fn open_wake(
 ///
 /// # Errors
 /// When its weights are missing or damaged.
-pub fn open_transcriber(config: &Config, store: &Store) -> Result<Confirming<Whisper>, StartError> {
+pub fn open_transcriber(
+    config: &Config,
+    store: &Store,
+) -> Result<Continuing<Confirming<Whisper>>, StartError> {
     let model = store.locate(&config.listen.model, Role::Stt)?;
     let whisper = Whisper::open(
         &model,
@@ -223,7 +227,7 @@ pub fn open_transcriber(config: &Config, store: &Store) -> Result<Confirming<Whi
             threads(config.listen.threads, |b| b.whisper),
         ),
     )?;
-    Ok(Confirming::new(whisper))
+    Ok(Continuing::new(Confirming::new(whisper)))
 }
 
 /// Tokens of the context that the conversation may fill: the reply needs the rest.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use hearken::audio::wav;
 use hearken::config::Config;
+use hearken::listen::continuing::Continuing;
 use hearken::listen::segment::Segmenter;
-use hearken::listen::transcribe::{TranscribeError, Transcriber};
+use hearken::listen::transcribe::{Stretch, TranscribeError, Transcriber};
 use hearken::listen::vad::{FRAME, SpeechDetector as _, Vad};
 use hearken::listen::whisper::{FULL_CONTEXT, Whisper, WhisperSettings};
 use hearken::listen::{Heard, Utterance};
@@ -306,6 +307,71 @@ fn a_long_recording_loses_no_words_where_whisper_stops_early() {
     let text = write(&mut whisper(), &sound[..sound.len().min(28 * 16_000)]);
     let again = text.rfind("leisure").unwrap();
     assert!(text[again..].contains("consider"), "{text}");
+}
+
+/// People who read aloud pause where they like: what is read from pause to pause, as a conversation does, says what is read
+/// in one go.
+#[test]
+fn what_is_read_from_pause_to_pause_says_the_same() {
+    let never = AtomicBool::new(false);
+    let settings = (&Config::default().listen).into();
+    let (mut edits, mut words, mut read, mut whole_read) = (0, 0, 0, 0);
+    for number in ["0870", "0880", "0890", "0920", "0930"] {
+        let mut samples = person(&format!(
+            "librivox/sense_and_sensibility_01_austen_64kb-{number}.wav"
+        ));
+        samples.extend(vec![0.0; 16_000]);
+        let mut segmenter = Segmenter::new(Box::new(vad()), &settings).telling_pauses();
+        segmenter.set_keen(true);
+        let mut heard = Vec::new();
+        segmenter.hear(&samples, &mut heard).unwrap();
+        let mut continuing = Continuing::new(open(|_| {}));
+        let (mut stands, mut last) = (0, None);
+        let mut paused = 0;
+        let mut texts = (String::new(), String::new());
+        for event in heard {
+            match event {
+                Heard::Paused(pause) => {
+                    let stretch = Stretch {
+                        utterance: 1,
+                        stands,
+                        pauses: true,
+                    };
+                    paused = pause.samples.len();
+                    read += paused - stands;
+                    let result =
+                        continuing.transcribe_stretch(stretch, &pause.samples, &never, &mut |_| ());
+                    texts.0 = result.unwrap().text;
+                    last = Some(pause.samples);
+                }
+                Heard::Resumed { silent_ms } if silent_ms >= 128 => stands = paused,
+                _ => {}
+            }
+        }
+        let last = last.expect("there is a pause at the end");
+        whole_read += last.len();
+        texts.1 = write(&mut whisper(), &last);
+        eprintln!(
+            "{number}\n  in pieces: {}\n  at once:   {}",
+            texts.0, texts.1
+        );
+        let plain = |text: &str| {
+            text.to_lowercase()
+                .split_whitespace()
+                .map(|word| word.replace(|c: char| !c.is_alphanumeric(), ""))
+                .collect::<Vec<_>>()
+        };
+        let (pieces, once) = (plain(&texts.0), plain(&texts.1));
+        edits += strsim::generic_levenshtein(&pieces, &once);
+        words += once.len();
+    }
+    eprintln!(
+        "{edits} of {words} words differ; {read} samples in pieces, {whole_read} at the ends"
+    );
+    assert!(
+        words > 60 && edits * 10 <= words,
+        "{edits} of {words} differ"
+    );
 }
 
 #[test]

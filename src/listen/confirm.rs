@@ -9,7 +9,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::name::{Name, Side};
-use super::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
+use super::transcribe::{Refused, Stretch, TranscribeError, Transcriber, Transcript};
 use crate::audio::EAR_RATE;
 
 /// So much of the utterance is looked at again: with its margins just what whisper's shortest context holds.
@@ -104,6 +104,20 @@ impl<T: Transcriber> Confirming<T> {
         }
     }
 
+    /// What was said, looked at again where it calls; what the first look read of that goes to `first`.
+    fn twice(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+        first: &mut dyn FnMut(&Transcript),
+    ) -> Result<Transcript, TranscribeError> {
+        let primed = self.inner.transcribe(samples, abort)?;
+        if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
+            return self.doubted(primed, samples, abort);
+        }
+        self.confirmed(primed, samples, abort, first)
+    }
+
     /// What was said is not understood, but perhaps the name in it is.
     fn doubted(
         &mut self,
@@ -150,20 +164,21 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        self.transcribe_twice(samples, abort, &mut |_| ())
+        self.twice(samples, abort, &mut |_| ())
     }
 
-    fn transcribe_twice(
+    fn transcribe_stretch(
         &mut self,
+        _: Stretch,
         samples: &[f32],
         abort: &AtomicBool,
         first: &mut dyn FnMut(&Transcript),
     ) -> Result<Transcript, TranscribeError> {
-        let primed = self.inner.transcribe(samples, abort)?;
-        if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
-            return self.doubted(primed, samples, abort);
-        }
-        self.confirmed(primed, samples, abort, first)
+        self.twice(samples, abort, first)
+    }
+
+    fn follow(&mut self, before: &str) {
+        self.inner.follow(before);
     }
 
     fn glance(
@@ -281,8 +296,7 @@ mod tests {
             both.expect("Samantha.");
             let (mut first, never) = (Vec::new(), AtomicBool::new(false));
             let mut tell = |t: &Transcript| first.push(t.text.clone());
-            both.transcribe_twice(&[0.0; 16_000], &never, &mut tell)
-                .unwrap();
+            both.twice(&[0.0; 16_000], &never, &mut tell).unwrap();
             first
         };
         let call = "Samantha, what time is it?";

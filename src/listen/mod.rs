@@ -2,6 +2,7 @@
 
 mod acoustic_end;
 pub mod confirm;
+pub mod continuing;
 pub mod ear;
 pub mod echo;
 pub mod ending;
@@ -42,7 +43,10 @@ pub enum Heard {
     /// [`Heard::SpeechDismissed`] follows.
     Paused(Pause),
     /// The speaker goes on: what was made of the pause is void.
-    Resumed,
+    Resumed {
+        /// How long the pause was, in ms.
+        silent_ms: u32,
+    },
     /// What began was too short or too faint to be speech; nothing follows.
     SpeechDismissed,
     /// Somebody spoke and finished.

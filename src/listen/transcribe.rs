@@ -26,18 +26,26 @@ pub trait Transcriber: Send {
         self.transcribe(samples, abort)
     }
 
-    /// As [`Transcriber::transcribe`]; what was read and is looked at again before it is believed goes to `first` meanwhile.
+    /// As [`Transcriber::transcribe`], of an utterance that goes on perhaps: `samples` are its beginning. What was read and is
+    /// looked at again before it is believed goes to `first` meanwhile.
     ///
     /// # Errors
     /// As there.
-    fn transcribe_twice(
+    fn transcribe_stretch(
         &mut self,
+        stretch: Stretch,
         samples: &[f32],
         abort: &AtomicBool,
         first: &mut dyn FnMut(&Transcript),
     ) -> Result<Transcript, TranscribeError> {
-        let _ = first;
+        let _ = (stretch, first);
         self.transcribe(samples, abort)
+    }
+
+    /// The words right before the samples that come next; none again with an empty text. One that needs no context takes no
+    /// notice.
+    fn follow(&mut self, before: &str) {
+        let _ = before;
     }
 
     /// Words to expect from now on, such as a name, besides those that were set at the beginning. One that expects
@@ -45,6 +53,17 @@ pub trait Transcriber: Send {
     fn expect(&mut self, words: &str) {
         let _ = words;
     }
+}
+
+/// The beginning of an utterance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Which utterance: no other has this number.
+    pub utterance: u64,
+    /// What was read of its first so many samples stands, if it was read at a pause.
+    pub stands: usize,
+    /// It ends in a pause.
+    pub pauses: bool,
 }
 
 /// What was said.

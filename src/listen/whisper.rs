@@ -78,11 +78,16 @@ pub struct Whisper {
     settings: WhisperSettings,
     choice: language::Choice,
     least_context: usize,
+    /// What it may expect.
+    expected: String,
     prompt: Vec<WhisperTokenId>,
     /// Tokens from here on are timestamps; tokens below the other are text.
     first_timestamp: WhisperTokenId,
     end_of_text: WhisperTokenId,
 }
+
+/// So many bytes of the words before are whisper's context: two sentences or so.
+const CONTEXT_BYTES: usize = 160;
 
 /// One pass of whisper over the samples.
 struct Written {
@@ -143,6 +148,7 @@ impl Whisper {
                 }),
             settings,
             choice,
+            expected: String::new(),
             prompt,
             first_timestamp: context.token_beg(),
             end_of_text: context.token_eot(),
@@ -248,13 +254,26 @@ impl Whisper {
     }
 }
 
+/// The last of the words, no more than whisper's prompt easily holds.
+fn last_words(text: &str) -> &str {
+    let mut begin = text.len().saturating_sub(CONTEXT_BYTES);
+    while !text.is_char_boundary(begin) {
+        begin += 1;
+    }
+    match begin {
+        0 => text,
+        _ => text[begin..].split_once(' ').map_or("", |(_, rest)| rest),
+    }
+}
+
 impl Transcriber for Whisper {
     fn expect(&mut self, words: &str) {
-        let all = format!("{words} {}", self.settings.prompt);
-        match tokens(&self.context, &all) {
-            Some(prompt) => self.prompt = prompt,
-            None => tracing::warn!("the name and listen.prompt together are too long for whisper"),
-        }
+        words.clone_into(&mut self.expected);
+        self.prime("");
+    }
+
+    fn follow(&mut self, before: &str) {
+        self.prime(last_words(before));
     }
 
     fn transcribe(
@@ -280,6 +299,15 @@ impl Transcriber for Whisper {
 }
 
 impl Whisper {
+    /// What whisper is told that it has read already: what it may expect, and the words `before`.
+    fn prime(&mut self, before: &str) {
+        let all = format!("{} {} {before}", self.expected, self.settings.prompt);
+        match tokens(&self.context, all.trim_end()) {
+            Some(prompt) => self.prompt = prompt,
+            None => tracing::warn!("the name and listen.prompt together are too long for whisper"),
+        }
+    }
+
     /// Looks at no less of its context than `least`; when it loops, once more at `most`.
     fn read(
         &mut self,

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::transcribe::{TranscribeError, Transcriber, Transcript};
+use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
 
 struct Job {
     samples: Vec<f32>,
@@ -22,8 +22,8 @@ enum Look {
     Whole,
     /// See [`Transcriber::glance`].
     Glance,
-    /// See [`Transcriber::transcribe_twice`].
-    Twice(oneshot::Sender<Transcript>),
+    /// See [`Transcriber::transcribe_stretch`].
+    Stretch(Stretch, oneshot::Sender<Transcript>),
 }
 
 /// A transcriber on its own thread. Dropping it calls off what is being transcribed and waits for the thread.
@@ -79,12 +79,13 @@ impl Worker {
                         _ if off => Err(TranscribeError::Aborted),
                         Look::Whole => transcriber.transcribe(samples, abort),
                         Look::Glance => transcriber.glance(samples, abort),
-                        Look::Twice(first) => {
+                        Look::Stretch(stretch, first) => {
                             let mut first = Some(first);
-                            transcriber.transcribe_twice(samples, abort, &mut |transcript| {
+                            let mut tell = |transcript: &Transcript| {
                                 // Who does not wait for it any more has no use for it.
                                 let _ = first.take().map(|f| f.send(transcript.clone()));
-                            })
+                            };
+                            transcriber.transcribe_stretch(stretch, samples, abort, &mut tell)
                         }
                     };
                     current.set(None);
@@ -121,18 +122,20 @@ impl Worker {
         self.look(samples, look, abort).await
     }
 
-    /// As [`Worker::transcribe`]; `first` is told what was read and is looked at again (see
-    /// [`Transcriber::transcribe_twice`]), and hears nothing when it is not.
+    /// As [`Worker::transcribe`], the beginning of an utterance; `first` is told what was read and is looked at again (see
+    /// [`Transcriber::transcribe_stretch`]), and hears nothing when it is not.
     ///
     /// # Errors
     /// As there.
-    pub async fn transcribe_twice(
+    pub async fn transcribe_stretch(
         &self,
+        stretch: Stretch,
         samples: Vec<f32>,
         first: oneshot::Sender<Transcript>,
         abort: Arc<AtomicBool>,
     ) -> Result<Transcript, TranscribeError> {
-        self.look(samples, Look::Twice(first), abort).await
+        self.look(samples, Look::Stretch(stretch, first), abort)
+            .await
     }
 
     async fn look(

@@ -216,6 +216,7 @@ pub async fn converse(
         cut: None,
         deferred: None,
         ahead: None,
+        stands: 0,
         draft: Draft::default(),
         replay: VecDeque::new(),
         recordings_over: false,
@@ -255,6 +256,8 @@ struct Conductor {
     deferred: Option<Note>,
     /// What is prepared in a pause.
     ahead: Option<Ahead>,
+    /// What was read of the first so many samples of what is being said stands.
+    stands: usize,
     /// What is read while somebody speaks.
     draft: Draft,
     /// What was prepared told this before its turn began, oldest first.
@@ -333,6 +336,7 @@ impl Conductor {
                 let over = self.began_over && self.manners.policy == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
                 self.ahead = None;
+                self.stands = 0;
                 self.draft.begin();
                 self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
@@ -343,7 +347,7 @@ impl Conductor {
                 _ => self.partial(partial),
             },
             Some(Heard::Paused(pause)) => self.paused(pause),
-            Some(Heard::Resumed) => self.ahead = None,
+            Some(Heard::Resumed { silent_ms }) => self.resumed(silent_ms),
             Some(Heard::SpeechDismissed) => {
                 self.ahead = None;
                 self.take(Input::SpeechDismissed);
@@ -447,7 +451,10 @@ impl Conductor {
                 }
             }
             // First what was heard of the reply before.
-            Note::Transcribed { .. } if self.cut.is_some() => self.deferred = Some(note),
+            Note::Transcribed { turn, .. } if self.cut.is_some() => {
+                let alive = self.turn.as_ref().is_some_and(|alive| alive.id == turn);
+                self.deferred = Some(note).filter(|_| alive).or(self.deferred.take());
+            }
             Note::Transcribed { turn, result, at } => self.transcribed(turn, result, at),
             Note::Probed {
                 turn,

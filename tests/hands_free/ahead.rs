@@ -259,6 +259,30 @@ async fn what_stands_while_somebody_speaks_is_read_ahead_by_the_model() {
     room.leave().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_for_long_is_read_piece_by_piece() {
+    let sentences = &["Samantha, tell me a story", "about a bear", "and a bee."];
+    let mut room = enter_pausing(sentences, vec![DONE, DONE, DONE]);
+    room.until("ready", |e| *e == Event::Ready).await;
+    for part in 0..3 {
+        room.feed.play(spoken(part, 2_000));
+        // Its words are known before it goes on.
+        silence(&room.feed, if part < 2 { 400 } else { 1_000 });
+        if part < 2 {
+            room.asked_times(part + 1).await;
+        }
+    }
+    let report = room.finished().await;
+    assert_eq!(
+        report.transcript,
+        "Samantha, tell me a story about a bear and a bee."
+    );
+    let seconds = |samples: usize| samples as f32 / EAR_RATE as f32;
+    let last = seconds(*room.reads.lock().unwrap().last().unwrap());
+    assert!((2.0..3.0).contains(&last), "{last} s were read of the last");
+    room.leave().await;
+}
+
 /// Whoever is silent sounds finished.
 struct Sure;
 

@@ -14,6 +14,7 @@ use hearken::audio::{EAR_RATE, Speaker, SpeakerError};
 use hearken::config::{Config, Policy};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
+use hearken::listen::continuing::Continuing;
 use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
 use hearken::listen::turn_end::TurnEndDetector;
 use hearken::reply::model::Message;
@@ -38,6 +39,7 @@ struct ByLoudness {
     sentences: &'static [&'static str],
     leaving: Arc<AtomicBool>,
     glances: Arc<AtomicUsize>,
+    reads: Arc<Mutex<Vec<usize>>>,
 }
 
 /// So loud is sentence `index`.
@@ -55,6 +57,7 @@ impl Transcriber for ByLoudness {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
+        self.reads.lock().unwrap().push(samples.len());
         // Each stretch of one loudness is a sentence.
         let mut said: Vec<usize> = samples
             .iter()
@@ -201,6 +204,8 @@ pub struct Room {
     pub events: Receiver<Event>,
     pub asked: Asked,
     pub prepared: Asked,
+    /// How many samples were read, each time.
+    pub reads: Arc<Mutex<Vec<usize>>>,
     /// How often a beginning was glanced at.
     pub glances: Arc<AtomicUsize>,
     pub loudspeaker: Loudspeaker,
@@ -264,6 +269,7 @@ pub fn enter_judged(
     let (model, asked) = ScriptedModel::new(writes);
     let prepared = Arc::clone(&model.prepared);
     let glances = Arc::new(AtomicUsize::new(0));
+    let reads = Arc::default();
     let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
     let leaving = Arc::new(AtomicBool::new(false));
     let parts = Parts {
@@ -271,11 +277,12 @@ pub fn enter_judged(
         vad: Box::new(Loudness),
         wake: None,
         turn_end,
-        transcriber: Box::new(ByLoudness {
+        transcriber: Box::new(Continuing::new(ByLoudness {
             sentences,
             leaving: Arc::clone(&leaving),
             glances: Arc::clone(&glances),
-        }),
+            reads: Arc::clone(&reads),
+        })),
         model,
         voice: Box::new(Slow),
         speaker: Box::new(loudspeaker.clone()),
@@ -292,6 +299,7 @@ pub fn enter_judged(
         events,
         asked,
         prepared,
+        reads,
         glances,
         loudspeaker,
         push,

@@ -45,7 +45,8 @@ impl Segmenter {
         if silent == 0 || self.eager {
             if let Some(pause) = self.pause.take() {
                 self.pace.went_on(pause.silent * FRAME_MS, false);
-                out.extend(pause.number.map(|_| Heard::Resumed));
+                let silent_ms = pause.silent * FRAME_MS;
+                out.extend(pause.number.map(|_| Heard::Resumed { silent_ms }));
             }
             return;
         }

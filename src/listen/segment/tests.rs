@@ -259,7 +259,7 @@ fn words_of_another_pause_do_not_count() {
         .iter()
         .filter_map(|h| match h {
             Heard::Paused(pause) => Some(pause.number),
-            Heard::Resumed => Some(0),
+            Heard::Resumed { .. } => Some(0),
             Heard::Utterance(_) => Some(99),
             _ => None,
         })

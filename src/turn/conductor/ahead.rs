@@ -23,13 +23,16 @@ use crate::command::Command;
 use crate::event::Event;
 use crate::listen::Pause;
 use crate::listen::ending::{Ending, ending};
-use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::listen::transcribe::{Stretch, TranscribeError, Transcript};
 use crate::reply::model::Message;
 use crate::speak::player::Line;
 use crate::turn::TurnId;
 use crate::turn::responder::{Job, Note, respond};
 use crate::turn::state::State;
 use crate::turn::timing::Stage;
+
+/// A pause that lasted so long, in ms, is no gap between two sounds of a word: it may be cut there.
+const STANDS_MS: u32 = 128;
 
 /// Work that ends when it is dropped.
 struct Task {
@@ -42,6 +45,8 @@ struct Task {
 pub(super) struct Ahead {
     /// The number of the pause.
     pause: u64,
+    /// What was said before it, in samples.
+    samples: usize,
     /// The turn that it becomes when the pause turns out to be the end.
     pub(super) id: TurnId,
     /// When the pause was noticed.
@@ -83,6 +88,11 @@ impl Task {
     fn new(abort: Arc<AtomicBool>, handle: JoinHandle<()>) -> Self {
         let handle = Some(handle);
         Self { abort, handle }
+    }
+
+    /// Nobody waits for the work any more; it is done all the same.
+    fn let_end(mut self) {
+        self.handle = None;
     }
 
     /// Hands the work over to `turn`, which ends it from now on.
@@ -129,6 +139,8 @@ impl Conductor {
             self.notes_in.clone(),
             Arc::clone(&abort),
         );
+        let samples = pause.samples.len();
+        let stretch = self.stretch(true);
         let handle = tokio::spawn(async move {
             let (first, told) = oneshot::channel();
             let foretold = async {
@@ -140,7 +152,7 @@ impl Conductor {
                     let _ = notes.send(note).await;
                 }
             };
-            let reading = worker.transcribe_twice(pause.samples, first, flag);
+            let reading = worker.transcribe_stretch(stretch, pause.samples, first, flag);
             let (result, ()) = tokio::join!(reading, foretold);
             let at = Instant::now();
             let note = Note::Transcribed {
@@ -152,6 +164,7 @@ impl Conductor {
         });
         self.ahead = Some(Ahead {
             pause: pause.number,
+            samples,
             id,
             noticed: Instant::now(),
             level,
@@ -161,6 +174,28 @@ impl Conductor {
             untold: None,
             reply: None,
         });
+    }
+
+    /// Whoever paused for `silent_ms` goes on. The words before a pause that was one stand, and are read to their end.
+    pub(super) fn resumed(&mut self, silent_ms: u32) {
+        let Some(mut ahead) = self.ahead.take() else {
+            return;
+        };
+        if silent_ms >= STANDS_MS {
+            self.stands = ahead.samples;
+            if let Some(reading) = ahead.transcribing.take() {
+                reading.let_end();
+            }
+        }
+    }
+
+    /// What is being said up to now; `pauses`: up to a pause.
+    pub(super) fn stretch(&self, pauses: bool) -> Stretch {
+        Stretch {
+            utterance: self.speech_at,
+            stands: self.stands,
+            pauses,
+        }
     }
 
     /// Keeps a note of what is being prepared until the endpoint; gives back one that is for a turn that is alive.

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::oneshot;
+
 use super::Conductor;
 use super::words::{Circumstances, Meant, level_db};
 use crate::event::Event;
@@ -13,7 +15,6 @@ use crate::listen::Partial;
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::turn::responder::Note;
 use crate::turn::state::State;
-use crate::turn::transcription::transcribe_all;
 
 /// Fewer words that stand are not worth a prompt.
 const LEAST_WORDS: usize = 3;
@@ -63,9 +64,12 @@ impl Conductor {
         self.draft.level = level_db([&partial.samples[..]]);
         let number = self.draft.number;
         let (worker, notes) = (Arc::clone(&self.company.transcriber), self.notes_in.clone());
+        let stretch = self.stretch(false);
         tokio::spawn(async move {
-            let samples = vec![partial.samples];
-            let result = transcribe_all(&worker, samples, false, Arc::clone(&abort)).await;
+            let (first, _) = oneshot::channel();
+            let reading =
+                worker.transcribe_stretch(stretch, partial.samples, first, Arc::clone(&abort));
+            let result = reading.await;
             if !abort.load(Ordering::Relaxed) {
                 let _ = notes.send(Note::Drafted { number, result }).await;
             }
