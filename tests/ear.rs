@@ -105,7 +105,7 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
             Heard::SpeechStarted { .. } => "started",
             Heard::Partial(_) => "partial",
             Heard::Paused(_) => "paused",
-            Heard::Resumed => "resumed",
+            Heard::Resumed { .. } => "resumed",
             Heard::SpeechDismissed => "dismissed",
             Heard::Utterance(_) => "utterance",
             Heard::Ended => "ended",
