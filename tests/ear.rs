@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hearken::audio::file::{FileMicrophone, Pace};
 use hearken::audio::{Microphone, MicrophoneError};
 use hearken::config::Config;
 use hearken::listen::Heard;
@@ -124,6 +125,44 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
             "ended"
         ]
     );
+}
+
+#[test]
+fn an_ear_that_naps_loses_nothing_of_what_is_said() {
+    // In real time, so that the ear may nap; the speech begins somewhere in a nap each time.
+    let (microphone, feed) = FileMicrophone::new(Pace::RealTime);
+    let (out, mut heard) = tokio::sync::mpsc::channel(64);
+    let detectors = Detectors {
+        vad: Box::new(Loud),
+        wake: None,
+        turn_end: None,
+    };
+    let settings = EarSettings::from(&Config::default().listen);
+    let microphone = Box::new(microphone);
+    let _ear = Ear::spawn(
+        microphone,
+        detectors,
+        None,
+        EchoSettings::OFF,
+        settings,
+        out,
+    )
+    .unwrap();
+    for wait in [730, 1_011, 1_290] {
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        feed.play(loud(0.5));
+        let utterance = loop {
+            match heard.blocking_recv() {
+                Some(Heard::Utterance(utterance)) => break utterance,
+                Some(_) => {}
+                None => panic!("the ear ended"),
+            }
+        };
+        let spoken = utterance.samples.iter().filter(|s| **s > 0.4).count();
+        assert_eq!(spoken, 8_000, "of half a second");
+        let before = utterance.samples.iter().take_while(|s| **s < 0.4).count();
+        assert!(before >= 7_500, "a pre-roll of {before} samples");
+    }
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl<T: Transcriber> Transcriber for Confirming<T> {
         self.twice(samples, abort, first)
     }
 
-    fn follow(&mut self, before: &str) {
+    fn follow(&mut self, before: Option<&Transcript>) {
         self.inner.follow(before);
     }
 

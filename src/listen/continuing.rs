@@ -4,6 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::ending::{Ending, ending};
 use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
 use crate::audio::EAR_RATE;
 
@@ -11,7 +12,7 @@ use crate::audio::EAR_RATE;
 const SHORT: usize = EAR_RATE as usize * 35 / 10;
 
 /// A piece that is shorter than this, in samples, is no context worth having, and leaves as much to be read.
-const LEAST: usize = EAR_RATE as usize * 3 / 2;
+pub const LEAST: usize = EAR_RATE as usize * 3 / 2;
 
 /// What was read of one utterance, up to a pause.
 struct Reading {
@@ -24,7 +25,9 @@ pub struct Continuing<T> {
     inner: T,
     /// The utterance that `readings` are of.
     utterance: u64,
-    /// Shortest first.
+    /// What was read of its first so many samples stands.
+    stood: usize,
+    /// Shortest first; those of pauses that may yet turn out to be none are longer than what stands.
     readings: Vec<Reading>,
 }
 
@@ -34,13 +37,14 @@ impl<T: Transcriber> Continuing<T> {
         Self {
             inner,
             utterance: 0,
+            stood: 0,
             readings: Vec::new(),
         }
     }
 
     /// What stands of the first `samples` samples of the utterance.
-    fn before(&self, stretch: Stretch, samples: usize) -> Option<&Reading> {
-        let most = stretch.stands.min(samples);
+    fn before(&self, samples: usize) -> Option<&Reading> {
+        let most = self.stood.min(samples);
         self.readings
             .iter()
             .rev()
@@ -74,27 +78,44 @@ impl<T: Transcriber> Transcriber for Continuing<T> {
         first: &mut dyn FnMut(&Transcript),
     ) -> Result<Transcript, TranscribeError> {
         if stretch.utterance != self.utterance {
-            self.utterance = stretch.utterance;
+            (self.utterance, self.stood) = (stretch.utterance, 0);
             self.readings.clear();
         }
-        let before = self.before(stretch, samples.len());
+        if stretch.stands != self.stood {
+            // What was read at a gap that was no pause does not stand.
+            let (old, new) = (self.stood, stretch.stands);
+            self.readings
+                .retain(|r| r.samples <= old || r.samples == new);
+            self.stood = new;
+        }
+        let before = self.before(samples.len());
         let before = before.map(|b| (b.samples, b.transcript.clone()));
-        let transcript = match before {
-            None => self
+        let from = before.as_ref().map_or(0, |(from, _)| *from);
+        let mut rest = None;
+        if let Some((from, before)) = &before {
+            self.inner.follow(Some(&unmarked(before)));
+            let mut told = |rest: &Transcript| first(&joined(before, rest.clone()));
+            let read = self
                 .inner
-                .transcribe_stretch(stretch, samples, abort, first)?,
-            Some((from, before)) => {
-                self.inner.follow(unmarked(&before.text));
-                let mut told = |rest: &Transcript| first(&joined(&before, rest.clone()));
-                let rest =
-                    self.inner
-                        .transcribe_stretch(stretch, &samples[from..], abort, &mut told);
-                self.inner.follow("");
-                joined(&before, rest?)
+                .transcribe_stretch(stretch, &samples[*from..], abort, &mut told);
+            self.inner.follow(None);
+            // What is not understood by itself may be with all that was said before it.
+            rest = Some(read?).filter(|rest| rest.refused.is_none());
+        }
+        let (transcript, all) = match (before, rest) {
+            (Some((_, before)), Some(rest)) => {
+                let heard = !rest.text.is_empty();
+                (joined(&before, rest), heard)
+            }
+            _ => {
+                let read = self
+                    .inner
+                    .transcribe_stretch(stretch, samples, abort, first)?;
+                let heard = !read.text.is_empty();
+                (read, heard)
             }
         };
-        let reached = self.readings.last().map_or(LEAST, |r| r.samples + LEAST);
-        if stretch.pauses && samples.len() >= reached && !transcript.text.is_empty() {
+        if stretch.pauses && all && samples.len() >= from + LEAST {
             self.readings.push(Reading {
                 samples: samples.len(),
                 transcript: transcript.clone(),
@@ -107,31 +128,50 @@ impl<T: Transcriber> Transcriber for Continuing<T> {
         self.inner.expect(words);
     }
 
-    fn follow(&mut self, before: &str) {
+    fn follow(&mut self, before: Option<&Transcript>) {
         self.inner.follow(before);
     }
 }
 
 /// The words without the mark at their end: whisper sets one wherever the sound ends.
-fn unmarked(text: &str) -> &str {
+fn bare(text: &str) -> &str {
     text.trim_end_matches(|c: char| !c.is_alphanumeric())
 }
 
-/// What stood and what follows it. Who goes on in the middle of a sentence had not ended one.
+fn unmarked(before: &Transcript) -> Transcript {
+    Transcript {
+        text: bare(&before.text).to_owned(),
+        ..before.clone()
+    }
+}
+
+/// What stood and what follows it. Who goes on in the middle of a sentence had not ended one: its mark goes, unless the
+/// words are a whole sentence and another seems to begin. A word or two behind that ("…, please?", "…, Samantha?") belong to it.
 fn joined(before: &Transcript, rest: Transcript) -> Transcript {
     if rest.text.is_empty() {
         return before.clone();
     }
-    let goes_on = rest.text.chars().next().is_some_and(char::is_lowercase);
-    let stood = match goes_on {
-        true => unmarked(&before.text),
-        false => &before.text,
+    let continues = rest.text.chars().next().is_some_and(char::is_lowercase);
+    let whole = !continues && ending(&before.text, &before.language) == Ending::Whole;
+    let words = rest.text.split_whitespace().count();
+    let (stood, between) = match whole {
+        true if words > 2 => (&before.text[..], " "),
+        true => (bare(&before.text), ", "),
+        false if spaceless(&before.text) => (bare(&before.text), ""),
+        false => (bare(&before.text), " "),
     };
     Transcript {
-        text: format!("{stood} {}", rest.text),
+        text: format!("{stood}{between}{}", rest.text),
+        language: before.language.clone(),
         mean_logprob: before.mean_logprob.min(rest.mean_logprob),
         ..rest
     }
+}
+
+/// Whether the last word is in a script that sets no spaces: kana or Chinese characters.
+fn spaceless(text: &str) -> bool {
+    let last = bare(text).chars().next_back();
+    last.is_some_and(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'))
 }
 
 #[cfg(test)]
@@ -159,13 +199,13 @@ mod tests {
                 text: text.into(),
                 language: "en".into(),
                 mean_logprob: -0.1,
-                refused: text.is_empty().then_some(Refused::Unsure),
+                refused: (text == "?").then_some(Refused::Unsure),
                 doubted: String::new(),
             })
         }
 
-        fn follow(&mut self, before: &str) {
-            before.clone_into(&mut self.before);
+        fn follow(&mut self, before: Option<&Transcript>) {
+            self.before = before.map_or_else(String::new, |before| before.text.clone());
         }
     }
 
@@ -238,14 +278,93 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_without_words_takes_nothing_away() {
-        let (texts, _) = read(
-            &["Tell me a story.", ""],
+    fn a_rest_that_is_not_understood_is_read_with_all_before_it() {
+        let (texts, looks) = read(
+            &[
+                "Turn on the light.",
+                "?",
+                "Turn on the light in the kitchen.",
+            ],
             &[(1, 3, 0, true), (1, 6, 3, true)],
         );
-        assert_eq!(texts[1], "Tell me a story.");
-        // What was not understood is no reading.
+        assert_eq!(texts[1], "Turn on the light in the kitchen.");
+        assert_eq!(looks[2], (6, String::new()));
+        // Silence takes nothing away, and what was not heard is no reading.
+        let (texts, _) = read(
+            &["Tell me a story.", "", "about a bee."],
+            &[(1, 3, 0, true), (1, 6, 3, true), (1, 9, 6, true)],
+        );
+        assert_eq!(
+            texts[1..],
+            ["Tell me a story.", "Tell me a story about a bee."]
+        );
         let (texts, looks) = read(&["", "All."], &[(1, 3, 0, true), (1, 6, 3, true)]);
         assert_eq!((&texts[1][..], looks[1].0), ("All.", 6));
+    }
+
+    #[test]
+    fn a_gap_that_was_no_pause_is_no_place_to_cut() {
+        // The second pause stands, but was not read; the first was read and does not stand.
+        let (_, looks) = read(
+            &["One.", "", "One two."],
+            &[(1, 2, 0, true), (1, 3, 0, true), (1, 6, 3, true)],
+        );
+        assert_eq!(looks[2], (6, String::new()));
+    }
+
+    #[test]
+    fn marks_stay_where_a_sentence_ended() {
+        let said = |text: &str, language: &str| Transcript {
+            text: text.into(),
+            language: language.into(),
+            mean_logprob: -0.1,
+            refused: None,
+            doubted: String::new(),
+        };
+        for (before, rest, language, all) in [
+            (
+                "I'm cold.",
+                "Turn on the heating.",
+                "en",
+                "I'm cold. Turn on the heating.",
+            ),
+            (
+                "What is the capital of.",
+                "France, Samantha?",
+                "en",
+                "What is the capital of France, Samantha?",
+            ),
+            (
+                "What time is it?",
+                "Samantha?",
+                "en",
+                "What time is it, Samantha?",
+            ),
+            (
+                "Tell me a story.",
+                "about 3 bees.",
+                "en",
+                "Tell me a story about 3 bees.",
+            ),
+            (
+                "대한민국의 수도는.",
+                "어디야?",
+                "ko",
+                "대한민국의 수도는 어디야?",
+            ),
+            (
+                "오늘 날씨 알려 줘.",
+                "사만다.",
+                "ko",
+                "오늘 날씨 알려 줘, 사만다.",
+            ),
+            ("今日の天気", "を教えて。", "ja", "今日の天気を教えて。"),
+        ] {
+            let together = joined(&said(before, language), said(rest, "de"));
+            assert_eq!(
+                (&together.text[..], &together.language[..]),
+                (all, language)
+            );
+        }
     }
 }

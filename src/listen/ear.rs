@@ -42,7 +42,7 @@ impl From<&Listen> for EndpointSettings {
 
 /// The ear waits so long for samples before it looks whether it is to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// While nobody speaks, the ear looks only so often (96 ms, three of the detector's frames, in one go): a detector that
+/// While nobody speaks or is waited for, the ear looks only so often (96 ms, three of the detector's frames, in one go): a detector that
 /// is woken for each frame finds nothing of its model in the processor's caches, and costs twice as much. The pre-roll
 /// holds what was said meanwhile.
 const NAP: Duration = Duration::from_millis(96);

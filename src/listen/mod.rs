@@ -42,7 +42,7 @@ pub enum Heard {
     /// Whoever speaks is silent for a moment, and has perhaps finished. [`Heard::Resumed`], [`Heard::Utterance`] or
     /// [`Heard::SpeechDismissed`] follows.
     Paused(Pause),
-    /// The speaker goes on: what was made of the pause is void.
+    /// The speaker goes on: what was made of the pause is void, but for the words before it.
     Resumed {
         /// How long the pause was, in ms.
         silent_ms: u32,

@@ -12,7 +12,8 @@ use super::ending::Ending;
 pub const FINISHED: f32 = 0.5;
 /// Nothing ends before so much silence, in ms: the detector is asked then. It was trained to be asked after 200 ms.
 pub const LEAST_MS: u32 = 192;
-/// A voice that sounds finished waits so long for the words, in ms: whisper reads a long question in that time.
+/// A voice that sounds finished is waited for so long while nobody tells what the words say, in ms: whisper reads them in
+/// that time, and there is something to say about them, or will be only later.
 const FOR_WORDS_MS: u32 = 800;
 /// "… and", "… um": so long a voice that sounds finished is waited for, in ms.
 const OPEN_MS: u32 = 1_200;
@@ -90,7 +91,7 @@ pub fn patience(finished: Option<f32>, words: Option<Ending>, hangover: u32, pac
     let longest = LONGEST_MS.max(hangover);
     match (finished >= sure, words) {
         (true, Some(Ending::Whole | Ending::Unclear)) => LEAST_MS,
-        (true, None) => FOR_WORDS_MS.min(own.max(LEAST_MS)),
+        (true, None) => FOR_WORDS_MS,
         (true, Some(Ending::Open)) => OPEN_MS.max(own),
         (false, Some(Ending::Whole)) => own,
         (false, Some(Ending::Unclear)) => own.max((hangover + longest) / 2),
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn what_sounds_and_reads_finished_ends_at_once() {
         assert_eq!(granted(Some(0.9), Some(Ending::Whole)), LEAST_MS);
-        assert_eq!(granted(Some(0.9), None), USUAL_MS);
+        assert_eq!(granted(Some(0.9), None), FOR_WORDS_MS);
         assert!(granted(Some(0.9), Some(Ending::Open)) > USUAL_MS);
         assert_eq!(granted(Some(0.1), Some(Ending::Whole)), USUAL_MS);
         assert!(granted(Some(0.1), Some(Ending::Unclear)) > USUAL_MS);

@@ -277,7 +277,10 @@ impl Segmenter {
         let (voiced, silent) = self.endpointer.progress(index)?;
         let due = match self.eager {
             true => index.is_multiple_of(PARTIAL_EVERY),
-            false => self.keen && silent == 0 && voiced.is_multiple_of(KEEN_PARTIAL_EVERY),
+            false => {
+                let due = voiced > 0 && voiced.is_multiple_of(KEEN_PARTIAL_EVERY);
+                self.keen && silent == 0 && due
+            }
         };
         if !due {
             return None;
@@ -312,6 +315,10 @@ impl Segmenter {
                 cut,
             }) => {
                 self.spoken_until = Some(speech_end).filter(|_| !cut);
+                if cut {
+                    // What follows has pauses of its own.
+                    self.pause = None;
+                }
                 out.push(Heard::Utterance(
                     self.utterance(from, speech_end, endpoint, cut),
                 ));

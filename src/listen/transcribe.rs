@@ -42,9 +42,9 @@ pub trait Transcriber: Send {
         self.transcribe(samples, abort)
     }
 
-    /// The words right before the samples that come next; none again with an empty text. One that needs no context takes no
-    /// notice.
-    fn follow(&mut self, before: &str) {
+    /// What was said right before the samples that come next, for its words and its language; nothing again with `None`. One
+    /// that needs no context takes no notice.
+    fn follow(&mut self, before: Option<&Transcript>) {
         let _ = before;
     }
 

@@ -80,6 +80,8 @@ pub struct Whisper {
     least_context: usize,
     /// What it may expect.
     expected: String,
+    /// The language of what was said right before.
+    follows: Option<String>,
     prompt: Vec<WhisperTokenId>,
     /// Tokens from here on are timestamps; tokens below the other are text.
     first_timestamp: WhisperTokenId,
@@ -149,6 +151,7 @@ impl Whisper {
             settings,
             choice,
             expected: String::new(),
+            follows: None,
             prompt,
             first_timestamp: context.token_beg(),
             end_of_text: context.token_eot(),
@@ -262,7 +265,10 @@ fn last_words(text: &str) -> &str {
     }
     match begin {
         0 => text,
-        _ => text[begin..].split_once(' ').map_or("", |(_, rest)| rest),
+        // Without a space it is a script that has none.
+        _ => text[begin..]
+            .split_once(' ')
+            .map_or(&text[begin..], |(_, rest)| rest),
     }
 }
 
@@ -272,8 +278,9 @@ impl Transcriber for Whisper {
         self.prime("");
     }
 
-    fn follow(&mut self, before: &str) {
-        self.prime(last_words(before));
+    fn follow(&mut self, before: Option<&Transcript>) {
+        self.follows = before.map(|before| before.language.clone());
+        self.prime(before.map_or("", |before| last_words(&before.text)));
     }
 
     fn transcribe(
@@ -304,7 +311,11 @@ impl Whisper {
         let all = format!("{} {} {before}", self.expected, self.settings.prompt);
         match tokens(&self.context, all.trim_end()) {
             Some(prompt) => self.prompt = prompt,
-            None => tracing::warn!("the name and listen.prompt together are too long for whisper"),
+            None if before.is_empty() => {
+                tracing::warn!("the name and listen.prompt together are too long for whisper");
+            }
+            // It goes without them.
+            None => {}
         }
     }
 
@@ -331,7 +342,11 @@ impl Whisper {
         let mut padded = vec![0.0; LEAD];
         padded.extend_from_slice(&samples[..samples.len().min(LONGEST)]);
         padded.resize(padded.len().max(SHORTEST), 0.0);
-        let language = self.language(&padded)?;
+        let language = match &self.follows {
+            Some(language) => language.clone(),
+            None => self.language(&padded)?.to_owned(),
+        };
+        let language = &language[..];
         let context = cut_context(padded.len(), least);
         let mut written = self.write(&padded, language, context, abort)?;
         if written.looped && context < most {

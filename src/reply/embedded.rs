@@ -243,6 +243,10 @@ impl LanguageModel for Embedded {
         Box::pin(stream::once(opened).flatten())
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> String {
         self.shared.label.clone()
     }

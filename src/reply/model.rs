@@ -21,6 +21,11 @@ pub trait LanguageModel: Send + Sync {
         let _ = messages;
     }
 
+    /// Whether nothing of what it is told leaves this computer. Who cannot tell says no.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// A short name for logs and `hearken check`, without secrets: `embedded qwen2.5-coder-0.5b`, `http://…/v1 llama3`.
     fn name(&self) -> String;
 }

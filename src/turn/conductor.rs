@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use self::ahead::Ahead;
+use self::ahead::{Ahead, Task};
 use self::draft::Draft;
 use self::held::{Held, Spoken};
 pub use self::over::Extent;
@@ -217,6 +217,7 @@ pub async fn converse(
         deferred: None,
         ahead: None,
         stands: 0,
+        reading_on: None,
         draft: Draft::default(),
         replay: VecDeque::new(),
         recordings_over: false,
@@ -258,6 +259,8 @@ struct Conductor {
     ahead: Option<Ahead>,
     /// What was read of the first so many samples of what is being said stands.
     stands: usize,
+    /// It is still being read.
+    reading_on: Option<Task>,
     /// What is read while somebody speaks.
     draft: Draft,
     /// What was prepared told this before its turn began, oldest first.
@@ -336,7 +339,7 @@ impl Conductor {
                 let over = self.began_over && self.manners.policy == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
                 self.ahead = None;
-                self.stands = 0;
+                (self.stands, self.reading_on) = (0, None);
                 self.draft.begin();
                 self.probe.begin(self.judging_whole());
                 self.bus.emit(Event::SpeechStarted);
@@ -350,6 +353,7 @@ impl Conductor {
             Some(Heard::Resumed { silent_ms }) => self.resumed(silent_ms),
             Some(Heard::SpeechDismissed) => {
                 self.ahead = None;
+                self.reading_on = None;
                 self.take(Input::SpeechDismissed);
             }
             Some(Heard::Utterance(utterance)) => self.utterance(utterance),
@@ -369,6 +373,13 @@ impl Conductor {
 
     fn utterance(&mut self, utterance: Utterance) {
         self.draft.stop();
+        if utterance.cut_at_maximum {
+            // The pause lies behind the cut, perhaps.
+            self.ahead = None;
+        }
+        if self.ahead.is_none() {
+            self.reading_on = None;
+        }
         let waits = matches!(self.state, State::Idle | State::Listening);
         if waits
             && utterance.woken == Some(false)

@@ -10,6 +10,7 @@ use hearken::daemon;
 use hearken::event::Event;
 use hearken::listen::turn_end::TurnEndDetector;
 use hearken::onnx::OnnxError;
+use hearken::reply::model::ModelError;
 use tokio::sync::Notify;
 
 use super::room::*;
@@ -280,6 +281,66 @@ async fn who_speaks_for_long_is_read_piece_by_piece() {
     let seconds = |samples: usize| samples as f32 / EAR_RATE as f32;
     let last = seconds(*room.reads.lock().unwrap().last().unwrap());
     assert!((2.0..3.0).contains(&last), "{last} s were read of the last");
+    room.leave().await;
+}
+
+/// One after the other: they share the bar in front of the second look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_thought_about_while_it_is_looked_at_again() {
+    let call = "Samantha, open the door.|Samantha, open the door.";
+    let rival = "Samantha, my number is nine.|Savannah, my number is nine.";
+    let sentences: &'static [&'static str] = Box::leak(Box::new([call, rival]));
+    let bar = |may: bool| SECOND_LOOK.store(may, std::sync::atomic::Ordering::Relaxed);
+    for (index, local) in [(0, true), (1, true), (0, false), (1, false)] {
+        bar(false);
+        let mut room = enter_pausing(sentences, vec![DONE, DONE]);
+        room.model
+            .local
+            .store(local, std::sync::atomic::Ordering::Relaxed);
+        room.say_and_pause(index);
+        if local {
+            // Its reply is begun, and nobody knows yet whether it is for hearken.
+            room.asked_times(1).await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(
+                room.asked().is_empty(),
+                "it was told what is not its business"
+            );
+        }
+        bar(true);
+        silence(&room.feed, 1_000);
+        if index == 0 {
+            assert_eq!(room.finished().await.reply, "It is done.");
+            assert_eq!(room.asked().len(), 1, "it asked twice");
+        } else {
+            room.overheard().await;
+            assert_eq!(room.loudspeaker.desk().written, 0);
+            assert_eq!(room.asked().len(), usize::from(local));
+        }
+        room.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_as_soon_as_it_can_be_said() {
+    let mut room = enter_judged(
+        sparing_microphone(),
+        &["Samantha, open the door."],
+        vec![Writes::Fails(ModelError::Unreachable {
+            at: "scripted".into(),
+            reason: "scripted".into(),
+        })],
+        config(),
+        None,
+        daemon::PATIENCE,
+        Some(Box::new(Sure)),
+    );
+    room.loudspeaker.let_play(60.0);
+    // No more silence comes than this: what ends it is that there is something to say.
+    room.say_and_pause(0);
+    let report = room.finished().await;
+    assert!(report.failure.is_some() && !report.reply.is_empty());
     room.leave().await;
 }
 

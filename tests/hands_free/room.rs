@@ -14,6 +14,7 @@ use hearken::audio::{EAR_RATE, Speaker, SpeakerError};
 use hearken::config::{Config, Policy};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
+use hearken::listen::confirm::Confirming;
 use hearken::listen::continuing::Continuing;
 use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
 use hearken::listen::turn_end::TurnEndDetector;
@@ -40,7 +41,12 @@ struct ByLoudness {
     leaving: Arc<AtomicBool>,
     glances: Arc<AtomicUsize>,
     reads: Arc<Mutex<Vec<usize>>>,
+    /// Words that it may expect: one is the name alone.
+    expects: usize,
 }
+
+/// Whether the second look at a call may begin; it waits.
+pub static SECOND_LOOK: AtomicBool = AtomicBool::new(true);
 
 /// So loud is sentence `index`.
 pub fn loudness(index: usize) -> f32 {
@@ -65,11 +71,25 @@ impl Transcriber for ByLoudness {
             .map(|s| ((s - 0.1) / 0.04).round() as usize)
             .collect();
         said.dedup();
-        let text: Vec<_> = said.iter().map(|index| self.sentences[*index]).collect();
+        // Of a sentence with a bar, what is before it is read by who expects the name alone, and what is behind it by
+        // who is to choose.
+        let chooses = self.expects != 1;
+        let read = |index: &usize| match self.sentences[*index].split_once('|') {
+            Some((_, second)) if chooses => second,
+            Some((first, _)) => first,
+            None => self.sentences[*index],
+        };
+        let text: Vec<_> = said.iter().map(read).collect();
         if text.contains(&UNREADABLE) {
             return Err(TranscribeError::Failed("scripted".into()));
         }
         let ends = || abort.load(Ordering::Relaxed) || self.leaving.load(Ordering::Relaxed);
+        let bars = said
+            .iter()
+            .any(|index| self.sentences[*index].contains('|'));
+        while bars && chooses && !SECOND_LOOK.load(Ordering::Relaxed) && !ends() {
+            std::thread::yield_now();
+        }
         while text.contains(&ENDLESS) && !ends() {
             std::thread::yield_now();
         }
@@ -80,6 +100,10 @@ impl Transcriber for ByLoudness {
             refused: None,
             doubted: String::new(),
         })
+    }
+
+    fn expect(&mut self, words: &str) {
+        self.expects = words.split_whitespace().count();
     }
 
     fn glance(
@@ -204,6 +228,7 @@ pub struct Room {
     pub events: Receiver<Event>,
     pub asked: Asked,
     pub prepared: Asked,
+    pub model: Arc<ScriptedModel>,
     /// How many samples were read, each time.
     pub reads: Arc<Mutex<Vec<usize>>>,
     /// How often a beginning was glanced at.
@@ -267,7 +292,7 @@ pub fn enter_judged(
     turn_end: Option<Box<dyn TurnEndDetector>>,
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
-    let prepared = Arc::clone(&model.prepared);
+    let (own, prepared) = (Arc::clone(&model), Arc::clone(&model.prepared));
     let glances = Arc::new(AtomicUsize::new(0));
     let reads = Arc::default();
     let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
@@ -277,12 +302,13 @@ pub fn enter_judged(
         vad: Box::new(Loudness),
         wake: None,
         turn_end,
-        transcriber: Box::new(Continuing::new(ByLoudness {
+        transcriber: Box::new(Continuing::new(Confirming::new(ByLoudness {
             sentences,
+            expects: 0,
             leaving: Arc::clone(&leaving),
             glances: Arc::clone(&glances),
             reads: Arc::clone(&reads),
-        })),
+        }))),
         model,
         voice: Box::new(Slow),
         speaker: Box::new(loudspeaker.clone()),
@@ -299,6 +325,7 @@ pub fn enter_judged(
         events,
         asked,
         prepared,
+        model: own,
         reads,
         glances,
         loudspeaker,

@@ -108,6 +108,8 @@ pub struct ScriptedModel {
     asked: Asked,
     /// What it was told to read ahead.
     pub prepared: Asked,
+    /// Whether it says that it runs on this computer.
+    pub local: AtomicBool,
 }
 
 impl ScriptedModel {
@@ -119,6 +121,7 @@ impl ScriptedModel {
                 script,
                 asked: Arc::clone(&asked),
                 prepared: Asked::default(),
+                local: AtomicBool::new(true),
             }),
             asked,
         )
@@ -126,6 +129,10 @@ impl ScriptedModel {
 }
 
 impl LanguageModel for ScriptedModel {
+    fn is_local(&self) -> bool {
+        self.local.load(Ordering::Relaxed)
+    }
+
     fn reply(&self, messages: Vec<Message>) -> TextStream {
         self.asked.lock().unwrap().push(messages);
         let pieces = |text: &[&str]| text.iter().map(|t| Ok((*t).to_owned())).collect::<Vec<_>>();

@@ -238,7 +238,7 @@ fn near(got: (f32, usize), wanted: f32) {
 fn a_pause_ends_when_voice_and_words_say_so() {
     near(silence_granted(0.9, Some((0.1, Ending::Whole))), 0.2);
     near(silence_granted(0.9, Some((0.35, Ending::Whole))), 0.36);
-    near(silence_granted(0.9, None), 0.64);
+    near(silence_granted(0.9, None), 0.8);
     near(silence_granted(0.9, Some((0.3, Ending::Open))), 1.2);
     near(silence_granted(0.1, Some((0.3, Ending::Whole))), 0.64);
     near(silence_granted(0.1, None), 2.0);

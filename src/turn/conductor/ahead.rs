@@ -6,7 +6,7 @@
 //! is something to say: an end that is decided sooner makes nothing quicker, and cuts off who only paused.
 //!
 //! *Invariant*: nothing of it sounds, is obeyed, shown as an answer or remembered. The endpoint takes it over, or it is
-//! dropped, which ends all of it. It lies outside of the state machine: to that, a turn begins at the endpoint, and what is
+//! dropped, which ends all of it but the reading of the words before a pause that stands (`continuing.rs`). It lies outside of the state machine: to that, a turn begins at the endpoint, and what is
 //! ready by then is merely ready sooner.
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use super::{Conductor, Turn};
 use crate::command::Command;
 use crate::event::Event;
 use crate::listen::Pause;
+use crate::listen::continuing::LEAST;
 use crate::listen::ending::{Ending, ending};
 use crate::listen::transcribe::{Stretch, TranscribeError, Transcript};
 use crate::reply::model::Message;
@@ -35,7 +36,7 @@ use crate::turn::timing::Stage;
 const STANDS_MS: u32 = 128;
 
 /// Work that ends when it is dropped.
-struct Task {
+pub(super) struct Task {
     abort: Arc<AtomicBool>,
     /// None once it has been given away.
     handle: Option<JoinHandle<()>>,
@@ -71,7 +72,7 @@ struct Prepared {
     gate: Option<oneshot::Sender<Line>>,
     /// What it has told so far.
     notes: Vec<Note>,
-    /// Its first clause is written, or there will be none.
+    /// Its first clause can sound, or there will be none.
     speaks: bool,
 }
 
@@ -88,11 +89,6 @@ impl Task {
     fn new(abort: Arc<AtomicBool>, handle: JoinHandle<()>) -> Self {
         let handle = Some(handle);
         Self { abort, handle }
-    }
-
-    /// Nobody waits for the work any more; it is done all the same.
-    fn let_end(mut self) {
-        self.handle = None;
     }
 
     /// Hands the work over to `turn`, which ends it from now on.
@@ -181,11 +177,9 @@ impl Conductor {
         let Some(mut ahead) = self.ahead.take() else {
             return;
         };
-        if silent_ms >= STANDS_MS {
+        if silent_ms >= STANDS_MS && ahead.samples >= LEAST {
             self.stands = ahead.samples;
-            if let Some(reading) = ahead.transcribing.take() {
-                reading.let_end();
-            }
+            self.reading_on = ahead.transcribing.take();
         }
     }
 
@@ -212,16 +206,8 @@ impl Conductor {
                 let Some(prepared) = &mut ahead.reply else {
                     return Some(other);
                 };
-                let clause = matches!(
-                    other,
-                    Note::Reached {
-                        stage: Stage::FirstClause,
-                        ..
-                    }
-                );
-                if clause || matches!(other, Note::ReplyEnded { .. }) {
-                    prepared.speaks = true;
-                }
+                prepared.speaks |=
+                    matches!(other, Note::ClauseReady { .. } | Note::ReplyEnded { .. });
                 prepared.notes.push(other);
                 self.tell_ear();
             }
@@ -231,7 +217,9 @@ impl Conductor {
 
     /// The words up to the pause are read, and looked at again.
     fn foretold(&mut self, transcript: Transcript) {
-        let Some(ahead) = self.ahead.as_ref().filter(|_| self.cut.is_none()) else {
+        // Words that are somebody else's perhaps do not leave this computer.
+        let may = self.cut.is_none() && self.company.model.is_local();
+        let Some(ahead) = self.ahead.as_ref().filter(|_| may) else {
             return;
         };
         let id = ahead.id;
@@ -263,7 +251,6 @@ impl Conductor {
         let Some(ahead) = self.ahead.as_mut() else {
             return;
         };
-        let id = ahead.id;
         let words = match &result {
             Ok(t) if !t.text.is_empty() => ending(&t.text, &t.language),
             // Nobody will know more of it.
@@ -271,19 +258,28 @@ impl Conductor {
         };
         ahead.untold = Some(words);
         let transcript = result.as_ref().ok().filter(|t| !t.text.is_empty()).cloned();
+        // How far the reply before it came is not known yet, and part of the prompt.
+        let transcript = transcript.filter(|_| self.cut.is_none());
+        let wish = transcript.and_then(|transcript| self.wish(transcript));
+        let Some(ahead) = self.ahead.as_mut() else {
+            return;
+        };
+        let begun = ahead.reply.as_ref();
+        let begun = begun.map(|reply| (reply.wanted.clone(), reply.language.clone()));
+        if begun.is_some() && begun != wish {
+            // The first look had heard something else. What its reply still tells is not this turn's.
+            ahead.reply = None;
+            ahead.id = self.next;
+            self.next = TurnId(ahead.id.0 + 1);
+        }
+        let id = ahead.id;
         ahead.transcribed = Some(Note::Transcribed {
             turn: id,
             result,
             at,
         });
-        // How far the reply before it came is not known yet, and part of the prompt.
-        let transcript = transcript.filter(|_| self.cut.is_none());
-        let reply = transcript.and_then(|transcript| self.wish(transcript));
-        match (reply, self.ahead.as_mut()) {
-            (Some((wanted, language)), _) => self.prepare(id, wanted, language),
-            // The first look had heard something else.
-            (None, Some(ahead)) => ahead.reply = None,
-            (None, None) => {}
+        if let Some((wanted, language)) = wish.filter(|_| ahead.reply.is_none()) {
+            self.prepare(id, wanted, language);
         }
         self.tell_ear();
     }
@@ -300,12 +296,8 @@ impl Conductor {
         matches!(command, None | Some(Command::GoOn)).then_some((wanted, transcript.language))
     }
 
-    /// Begins the reply that the words would get, unless it has begun.
+    /// Begins the reply that the words would get.
     fn prepare(&mut self, id: TurnId, wanted: String, language: String) {
-        let begun = self.ahead.as_ref().and_then(|ahead| ahead.reply.as_ref());
-        if begun.is_some_and(|reply| (&reply.wanted, &reply.language) == (&wanted, &language)) {
-            return;
-        }
         let messages = self.company.history.begin(&wanted);
         let (gate, opened) = oneshot::channel();
         let abort = Arc::new(AtomicBool::new(false));
