@@ -317,11 +317,19 @@ fn what_is_read_from_pause_to_pause_says_the_same() {
     let settings = (&Config::default().listen).into();
     let read = Arc::new(AtomicUsize::new(0));
     let (mut edits, mut words, mut offered) = (0, 0, 0);
-    for number in ["0870", "0880", "0890", "0920", "0930"] {
-        let mut samples = person(&format!(
-            "librivox/sense_and_sensibility_01_austen_64kb-{number}.wav"
-        ));
-        samples.extend(vec![0.0; 16_000]);
+    for numbers in [["0870", "0880"], ["0890", "0930"], ["0920", "0930"]] {
+        let read_aloud = |number| {
+            let book = "librivox/sense_and_sensibility_01_austen_64kb";
+            person(&format!("{book}-{number}.wav"))
+        };
+        // Less than ends an utterance, and more than a gap between words.
+        let samples = [
+            read_aloud(numbers[0]),
+            vec![0.0; 5_000],
+            read_aloud(numbers[1]),
+            vec![0.0; 16_000],
+        ]
+        .concat();
         let mut segmenter = Segmenter::new(Box::new(vad()), &settings).telling_pauses();
         segmenter.set_keen(true);
         let mut heard = Vec::new();
@@ -352,7 +360,7 @@ fn what_is_read_from_pause_to_pause_says_the_same() {
         let last = last.expect("there is a pause at the end");
         texts.1 = write(&mut whisper(), &last);
         eprintln!(
-            "{number}\n  in pieces: {}\n  at once:   {}",
+            "{numbers:?}\n  in pieces: {}\n  at once:   {}",
             texts.0, texts.1
         );
         let plain = |text: &str| {
@@ -368,11 +376,11 @@ fn what_is_read_from_pause_to_pause_says_the_same() {
     let read = read.load(Ordering::Relaxed);
     eprintln!("{edits} of {words} words differ; {read} of {offered} samples were read");
     assert!(
-        words > 60 && edits * 10 <= words,
+        words > 40 && edits * 10 <= words,
         "{edits} of {words} differ"
     );
     assert!(
-        read * 5 < offered * 4,
+        read * 10 < offered * 9,
         "it read all of it again: {read} of {offered} samples"
     );
 }
