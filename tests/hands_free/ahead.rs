@@ -46,9 +46,13 @@ impl Room {
     }
 
     async fn asked_times(&self, times: usize) {
-        while self.asked().len() < times {
-            tokio::task::yield_now().await;
-        }
+        let asked = async {
+            while self.asked().len() < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        let asked = tokio::time::timeout(BOUND, asked).await;
+        assert!(asked.is_ok(), "the model was never asked {times} times");
     }
 }
 
