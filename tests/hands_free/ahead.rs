@@ -30,6 +30,21 @@ fn enter_pausing(sentences: &'static [&'static str], writes: Vec<Writes>) -> Roo
     room
 }
 
+/// The same, with somebody whose voice sounds finished in every pause.
+fn enter_sure(sentences: &'static [&'static str], writes: Vec<Writes>) -> Room {
+    let room = enter_judged(
+        sparing_microphone(),
+        sentences,
+        writes,
+        config(),
+        None,
+        daemon::PATIENCE,
+        Some(Box::new(Sure)),
+    );
+    room.loudspeaker.let_play(600.0);
+    room
+}
+
 fn silence(feed: &FileMicrophoneFeed, ms: usize) {
     feed.play(vec![0.0; ms * EAR_RATE as usize / 1000]);
 }
@@ -328,19 +343,13 @@ async fn a_call_is_thought_about_while_it_is_looked_at_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_as_soon_as_it_can_be_said() {
-    let mut room = enter_judged(
-        sparing_microphone(),
+    let mut room = enter_sure(
         &["Samantha, open the door."],
         vec![Writes::Fails(ModelError::Unreachable {
             at: "scripted".into(),
             reason: "scripted".into(),
         })],
-        config(),
-        None,
-        daemon::PATIENCE,
-        Some(Box::new(Sure)),
     );
-    room.loudspeaker.let_play(60.0);
     // No more silence comes than this: what ends it is that there is something to say.
     room.say_and_pause(0);
     let report = room.finished().await;
@@ -360,19 +369,13 @@ impl TurnEndDetector for Sure {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_is_not_decided_before_there_is_something_to_say() {
     let written = Arc::new(Notify::new());
-    let mut room = enter_judged(
-        sparing_microphone(),
+    let mut room = enter_sure(
         &["Samantha, open the door.", "And the window."],
         vec![
             Writes::Late(Arc::clone(&written), &["The door, then."]),
             DONE,
         ],
-        config(),
-        None,
-        daemon::PATIENCE,
-        Some(Box::new(Sure)),
     );
-    room.loudspeaker.let_play(60.0);
     // It sounds and reads finished, but its reply is not there yet: who goes on has lost nothing.
     room.say_and_pause(0);
     room.asked_times(1).await;
