@@ -139,6 +139,27 @@ pub fn calls_off(text: &str, language: &str) -> bool {
     })
 }
 
+/// From this similarity on (Jaro and Winkler's, 0 to 1), words may be the same beginning read in two ways: "stop" and
+/// "start" have 0.71.
+const SAME_BEGINNING: f64 = 0.7;
+
+/// Whether `whole` is a stop that was read as one in its beginning, `begun`, and in the end as something that sounds like
+/// it: "Please stop", and then "Please start talking".
+///
+/// ```
+/// use hearken::command::misread_stop;
+/// assert!(misread_stop("Please stop.", "Please start talking.", "en"));
+/// assert!(!misread_stop("Stop", "Stop me if I'm wrong, but is it late?", "en"));
+/// ```
+pub fn misread_stop(begun: &str, whole: &str, language: &str) -> bool {
+    let stops = |text: &str| recognise(text, language) == Some(Command::Stop);
+    let begun = begun.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = whole.split_whitespace().collect();
+    let (read, rest) = words.split_at(begun.split_whitespace().count().min(words.len()));
+    let alike = strsim::jaro_winkler(&begun.to_lowercase(), &read.join(" ").to_lowercase());
+    alike >= SAME_BEGINNING && stops(begun) && stops(&[&[begun], rest].concat().join(" "))
+}
+
 /// Commands that a reply takes note of without stopping for good.
 const OF_REPLIES: [&str; 6] = ["pause", "go-on", "louder", "quieter", "slower", "faster"];
 

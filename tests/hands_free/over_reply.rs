@@ -88,6 +88,47 @@ async fn a_long_sentence_stops_the_reply_before_it_ends() {
     room.leave().await;
 }
 
+/// "Please stop" stops a reply, and is a stop also when all of it is read "Please start talking".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_is_misread_in_the_end_asks_nobody() {
+    let mut room = enter_before(
+        sparing_microphone(),
+        &[
+            "Samantha, tell me a story.",
+            "Please stop.~Please start talking.",
+        ],
+        vec![STORY],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    let silence = || vec![0.0; 2 * EAR_RATE as usize];
+    room.feed.play([spoken(0, 600), silence()].concat());
+    room.loudspeaker.let_play(0.5);
+    room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    room.feed.play(spoken(1, 700));
+    room.until("the interruption", |e| {
+        matches!(e, Event::Interrupted { .. })
+    })
+    .await;
+    room.feed.play([spoken(1, 700), silence()].concat());
+    let over = |e: &Event| matches!(e, Event::TurnFinished(report) if !report.interrupted);
+    let seen = room.until("the end of the turn", over).await;
+    let commands = seen.iter().filter(|e| {
+        matches!(
+            e,
+            Event::Command {
+                command: "stop",
+                ..
+            }
+        )
+    });
+    assert_eq!(commands.count(), 1, "{seen:?}");
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_murmur_only_makes_it_quieter_for_a_moment() {
     let mut room = enter(&["Samantha, tell me a story.", "Uh-huh."], vec![STORY]);

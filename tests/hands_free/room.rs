@@ -43,6 +43,8 @@ struct ByLoudness {
     reads: Arc<Mutex<Vec<usize>>>,
     /// Words that it may expect: one is the name alone.
     expects: usize,
+    /// It glances.
+    glancing: bool,
 }
 
 /// Whether the second look at a call may begin; it waits.
@@ -74,10 +76,15 @@ impl Transcriber for ByLoudness {
         // Of a sentence with a bar, what is before it is read by who expects the name alone, and what is behind it by
         // who is to choose.
         let chooses = self.expects != 1;
-        let read = |index: &usize| match self.sentences[*index].split_once('|') {
-            Some((_, second)) if chooses => second,
+        // Of one with a wave, what is before it is read at a glance.
+        let parts = |sentence: &'static str, sign, behind| match sentence.split_once(sign) {
+            Some((_, second)) if behind => second,
             Some((first, _)) => first,
-            None => self.sentences[*index],
+            None => sentence,
+        };
+        let read = |index: &usize| {
+            let sentence = parts(self.sentences[*index], '|', chooses);
+            parts(sentence, '~', !self.glancing)
         };
         let text: Vec<_> = said.iter().map(read).collect();
         if text.contains(&UNREADABLE) {
@@ -112,7 +119,10 @@ impl Transcriber for ByLoudness {
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
         self.glances.fetch_add(1, Ordering::Relaxed);
-        self.transcribe(samples, abort)
+        self.glancing = true;
+        let read = self.transcribe(samples, abort);
+        self.glancing = false;
+        read
     }
 }
 
@@ -307,6 +317,7 @@ pub fn enter_judged(
             expects: 0,
             leaving: Arc::clone(&leaving),
             glances: Arc::clone(&glances),
+            glancing: false,
             reads: Arc::clone(&reads),
         }))),
         model,

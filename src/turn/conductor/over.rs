@@ -11,10 +11,11 @@ use tracing::debug;
 use super::after::GOES_ON;
 use super::{Conductor, Turn};
 use crate::audio::EAR_RATE;
-use crate::command::{Command, is_own, is_part};
+use crate::command::{Command, is_own, is_part, misread_stop};
 use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::Partial;
+use crate::listen::name::Called;
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::reply::history::End;
 use crate::turn::TurnId;
@@ -46,6 +47,8 @@ pub(super) struct Probe {
     extent: Extent,
     /// What came while it ran.
     waiting: Option<Partial>,
+    /// What was wanted as far as it was heard when it stopped the reply.
+    stopped_with: String,
 }
 
 impl Probe {
@@ -64,6 +67,12 @@ impl Probe {
         }
         self.waiting = None;
         self.extent = Extent::default();
+        self.stopped_with.clear();
+    }
+
+    /// Whether `wanted` is the stop that a reply was stopped for, whatever was read in the end.
+    pub(super) fn stopped_for(&self, wanted: &str, language: &str) -> bool {
+        misread_stop(&self.stopped_with, wanted, language)
     }
 }
 
@@ -218,6 +227,12 @@ impl Conductor {
             let command = command.key();
             self.bus.emit(Event::Command { turn, command });
         }
+        if let (Verdict::Stop, Ok(transcript)) = (verdict, &result) {
+            self.probe.stopped_with = match self.manners.name.called(&transcript.text) {
+                Called::With(wanted) => wanted,
+                Called::Alone | Called::No => transcript.text.clone(),
+            };
+        }
         if let (true, Ok(transcript)) = (whole, result) {
             let sounding = self.sounding();
             let own = is_own(&transcript.text, &sounding) || is_part(&transcript.text, &sounding);
@@ -353,12 +368,23 @@ mod tests {
                 voiced_ms: 300,
                 over: true,
             },
-            waiting: None,
+            ..Probe::default()
         };
         probe.begin(true);
         assert!(!abort.load(Ordering::Relaxed));
         assert_eq!(probe.extent, Extent::default());
         probe.begin(false);
         assert!(abort.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_stop_stays_one_until_somebody_begins_anew() {
+        let mut probe = Probe {
+            stopped_with: "Please stop".into(),
+            ..Probe::default()
+        };
+        assert!(probe.stopped_for("Please start talking.", "en"));
+        probe.begin(false);
+        assert!(!probe.stopped_for("Please start talking.", "en"));
     }
 }

@@ -122,6 +122,10 @@ impl Conductor {
         let command = command::recognise(&wanted, language)
             // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
             .or_else(|| named(text, language))
+            .or_else(|| {
+                let stops = self.probe.stopped_for(&wanted, language);
+                stops.then_some(Command::Stop)
+            })
             // Who calls it off while hearken still thinks says it after the question.
             .or_else(|| {
                 (circumstances.several && called_off(&wanted, language))
