@@ -115,7 +115,38 @@ impl<T: Transcriber> Confirming<T> {
         if primed.refused == Some(Refused::Unsure) && primed.mean_logprob >= DOUBT {
             return self.doubted(primed, samples, abort);
         }
-        self.confirmed(primed, samples, abort, first)
+        let guess = |name: &Name| match name.side(&primed.text) {
+            Some(_) => None,
+            None => name.guess(&primed.text),
+        };
+        match self.name.as_ref().and_then(guess) {
+            Some((side, guess)) => self.guessed(primed, side, guess, samples, abort),
+            None => self.confirmed(primed, samples, abort, first),
+        }
+    }
+
+    /// Words on that `side` are not quite the name: they are if it is what is chosen, or if they are near it in both looks.
+    /// Then `guess` was said.
+    fn guessed(
+        &mut self,
+        primed: Transcript,
+        side: Side,
+        guess: String,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        let chosen = self.chosen(side, true, samples, abort)?;
+        let calls = |name: &Name| {
+            let nearly = [&primed, &chosen].map(|t| name.is_nearly_called(&t.text));
+            name.side(&chosen.text).is_some() || nearly == [true; 2]
+        };
+        Ok(match self.name.as_ref().is_some_and(calls) {
+            true => Transcript {
+                text: guess,
+                ..primed
+            },
+            false => primed,
+        })
     }
 
     /// What was said is not understood, but perhaps the name in it is.
@@ -281,6 +312,22 @@ mod tests {
         let (text, looks) = written([call, "Samanta, what time?", "never"]);
         assert_eq!(text, call);
         assert_eq!(looks, [(0, 160_000), (1, LOOK)]);
+    }
+
+    #[test]
+    fn words_that_are_not_quite_the_name_are_it_if_it_is_chosen() {
+        let nearly = "Saman, set a timer for ten minutes.";
+        let (text, looks) = written([nearly, "Samantha, set a timer.", "never"]);
+        assert_eq!(text, "Samantha, set a timer for ten minutes.");
+        assert_eq!(looks, [(0, 160_000), (1, LOOK)]);
+        let again = [nearly, "Semantha, set a timer.", "never"];
+        assert_eq!(written(again).0, "Samantha, set a timer for ten minutes.");
+        for chosen in ["Amanda, set a timer.", "Someone set a timer.", "(Samantha)"] {
+            assert_eq!(written([nearly, chosen, "never"]).0, nearly);
+        }
+        // No call, whatever the word is.
+        let spoken_of = "Saman is coming.";
+        assert_eq!(written([spoken_of, "never", "never"]).1.len(), 1);
     }
 
     #[test]

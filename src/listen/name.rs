@@ -30,6 +30,8 @@ const SURE: f32 = 0.11;
 const ALIKE: f32 = 0.17;
 /// What is written without expecting the name may be so far from it: "Senata", "Zemetha", "Summon the".
 const LIKE: f32 = 0.30;
+/// … and what is written when it is expected, if it would call as the name, so far: "Someone, tell", "Samarang, set".
+const GUESSED: f32 = 0.42;
 /// So many words from the start or the end of a transcript are near it.
 const EDGE: usize = 3;
 /// Names that are nearer than this are one, spelled in two ways: "Anna" and "Ana".
@@ -40,6 +42,8 @@ const GLUED: usize = 2;
 const GLUED_SURE: f32 = 0.06;
 /// … and is at least so many: "Geneva" does not call Eva.
 const LONG: usize = 6;
+/// "Stop" may be heard so far from itself, in sounds, in two words that are the name and it.
+const MISHEARD: f32 = 1.0;
 /// Words that are all common ones ("summon the") must be this near.
 const COMMON_WORDS: f32 = 0.06;
 
@@ -290,16 +294,49 @@ impl Name {
             .collect();
         let most = self.words + 2;
         (0..words.len()).any(|first| {
-            (1..=most.min(words.len() - first)).any(|n| {
-                let words = &words[first..first + n];
-                // Word by word: the e of "Some answer" is silent there, too.
-                let sounds: Vec<Sound> = words.iter().flat_map(|w| sound::sounds(w.text)).collect();
-                let text: String = words.iter().map(|w| w.text).collect();
-                let apart = sound::distance(&self.sounds, &sounds) / self.sounds.len() as f32;
-                let distance = self.distance(&text).min(0.01 + apart);
-                distance <= LIKE && !self.is_somebody_else(words, distance)
-            })
+            (1..=most.min(words.len() - first))
+                .any(|n| self.is_like(&words[first..first + n], LIKE))
         })
+    }
+
+    /// Where `transcript` would call this name if words at its edge that sound a little like it were the name, and what it
+    /// would be then: "Saman, set a timer" is "Samantha, set a timer".
+    pub fn guess(&self, transcript: &str) -> Option<(Side, String)> {
+        self.called_within(GUESSED, transcript)
+    }
+
+    /// Whether `transcript` calls what sounds a little like this name.
+    pub fn is_nearly_called(&self, transcript: &str) -> bool {
+        self.called_within(LIKE, transcript).is_some()
+    }
+
+    fn called_within(&self, most: f32, transcript: &str) -> Option<(Side, String)> {
+        let sentences = phrase::sentences(transcript);
+        let (first, last) = (sentences.first()?, sentences.last()?);
+        let begin = first.iter().take_while(|w| words::CALLS.has(&w.lower));
+        let (begin, longest) = (begin.count().min(EDGE), self.words + 1);
+        let starts = (1..=longest).filter_map(|n| first.get(begin..begin + n));
+        let ends = (1..=longest).filter_map(|n| last.get(last.len().checked_sub(n)?..));
+        starts
+            .chain(ends)
+            .filter(|words| self.is_like(words, most))
+            .filter_map(|words| {
+                let (from, to) = (words.first()?.bytes.start, words.last()?.bytes.end);
+                let (before, after) = (transcript.get(..from)?, transcript.get(to..)?);
+                let guess = format!("{before}{}{after}", self.written);
+                Some((self.side(&guess)?, guess))
+            })
+            .next()
+    }
+
+    /// Whether `words` are at `most` so far from this name, and are not somebody else's.
+    fn is_like(&self, words: &[Word<'_>], most: f32) -> bool {
+        // Word by word: the e of "Some answer" is silent there, too.
+        let sounds: Vec<Sound> = words.iter().flat_map(|w| sound::sounds(w.text)).collect();
+        let text: String = words.iter().map(|w| w.text).collect();
+        let apart = sound::distance(&self.sounds, &sounds) / self.sounds.len() as f32;
+        let distance = self.distance(&text).min(0.01 + apart);
+        distance <= most && !self.is_somebody_else(words, distance)
     }
 
     /// Whether `words`, so far from the name, are the name of somebody else and not another spelling of this one.
@@ -365,11 +402,15 @@ impl Name {
         found
     }
 
-    /// Whether a sentence is what whisper makes of "Samantha, stop" said in one breath: "Samantha's top".
+    /// Whether a sentence is what whisper makes of "Samantha, stop" said in one breath, or in noise: "Samantha's top",
+    /// "Samantha Stoke".
     fn is_told_to_stop(&self, sentence: &[Word<'_>]) -> bool {
-        let [name, top] = sentence else { return false };
+        let [name, stop] = sentence else { return false };
         let named = letters(name.text) == self.letters;
-        named && name.possessive && top.lower == "top"
+        let split = name.possessive && stop.lower == "top";
+        let apart = sound::distance(&sound::sounds("stop"), &sound::sounds(&stop.lower));
+        let misheard = stop.lower.starts_with("sto") && apart <= MISHEARD && !stop.possessive;
+        named && (split || misheard)
     }
 
     /// Whether a word that is all of a sentence ends in the name, behind the sounds of a "hey".

@@ -493,17 +493,68 @@ fn a_greeting_and_a_stop_that_whisper_mangles_still_call() {
     for text in ["Tello Samantha.", "The low Samantha.", "Yellow, Samantha"] {
         assert_eq!(samantha.called(text), Called::Alone, "{text}");
     }
-    assert_eq!(
-        samantha.called("Samantha's top."),
-        Called::With("Stop.".into())
-    );
+    for text in ["Samantha's top.", "Samantha Stoke"] {
+        let stop = Called::With("Stop.".into());
+        assert_eq!(samantha.called(text), stop, "{text}");
+    }
     for text in [
         "Samantha's top is red.",
+        "Samantha Stoke is here.",
+        "Samantha storms.",
         "Tell Samantha.",
         "The low Samantha road.",
         "With Samantha.",
         "Sam's top.",
     ] {
         assert_eq!(samantha.called(text), Called::No, "{text}");
+    }
+}
+
+#[test]
+fn words_at_the_edge_may_be_the_name_misheard() {
+    let name = Name::new("Samantha").unwrap();
+    for (heard, guess) in [
+        (
+            "Saman, set a timer for 10 minutes.",
+            "Samantha, set a timer for 10 minutes.",
+        ),
+        (
+            "Cement a set timer for 10 minutes",
+            "Samantha set timer for 10 minutes",
+        ),
+        ("Someone tell me a story.", "Samantha tell me a story."),
+        (
+            "Hey Saman, play some music.",
+            "Hey Samantha, play some music.",
+        ),
+        ("Samarang, set a type", "Samantha, set a type"),
+        ("What time is it, Semanta?", "What time is it, Samantha?"),
+    ] {
+        let guessed = name.guess(heard).map(|(_, guess)| guess);
+        assert_eq!(guessed.as_deref(), Some(guess), "{heard}");
+    }
+    for heard in [
+        "Someone is at the door.",
+        "Savannah, set a timer.",
+        "Amanda, what time is it?",
+        "What is the time?",
+        "I told someone.",
+        "",
+    ] {
+        assert_eq!(name.guess(heard), None, "{heard}");
+    }
+}
+
+#[test]
+fn what_is_nearly_a_call_is_nearer_than_a_guess() {
+    let name = Name::new("Samantha").unwrap();
+    for (heard, nearly) in [
+        ("Good morning, Sanata.", true),
+        ("Sanatha, can you hear me?", true),
+        ("Someone tell me a story.", false),
+        ("Savannah, can you hear me?", false),
+        ("Sanata is coming.", false),
+    ] {
+        assert_eq!(name.is_nearly_called(heard), nearly, "{heard}");
     }
 }
