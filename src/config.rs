@@ -38,6 +38,8 @@ pub struct Config {
     pub reply: Reply,
     /// From a reply to sound.
     pub speak: Speak,
+    /// How other programs reach it.
+    pub control: Control,
 }
 
 impl Default for Config {
@@ -52,6 +54,7 @@ impl Default for Config {
             barge_in: BargeIn::default(),
             reply: Reply::default(),
             speak: Speak::default(),
+            control: Control::default(),
         }
     }
 }
@@ -361,6 +364,25 @@ impl Default for Speak {
             voice: "joe".into(),
             rate_percent: 100,
             threads: 0,
+        }
+    }
+}
+
+/// How other programs reach hearken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// Whether `hearken run` opens the control socket.
+    pub enabled: bool,
+    /// Where; empty: in the user's folder for running programs, or else in the data folder.
+    pub socket: PathBuf,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            socket: PathBuf::new(),
         }
     }
 }

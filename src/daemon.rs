@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::audio::{EAR_RATE, Microphone, Speaker};
+use crate::audio::{EAR_RATE, Microphone, OpenSpeaker, Speaker};
 use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
 use crate::event::Bus;
 use crate::listen::confirm::Confirming;
@@ -38,6 +38,7 @@ use crate::threads;
 use crate::turn::attention::Attention;
 use crate::turn::barge_in;
 use crate::turn::conductor::{Company, Ending, Manners, converse};
+use crate::turn::order::Order;
 use crate::weights::{Role, Store, WeightsError};
 
 /// How long a reply still rings in the devices' buffers and the room after its last sample was handed over.
@@ -88,8 +89,10 @@ pub struct Parts {
     pub voice: Box<dyn Voice>,
     /// Plays them.
     pub speaker: Box<dyn Speaker>,
-    /// Somebody pushes to talk.
-    pub push: Arc<Notify>,
+    /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
+    pub open_speaker: Option<OpenSpeaker>,
+    /// What is ordered from outside ([`crate::turn::order`]).
+    pub orders: mpsc::Receiver<Order>,
     /// Where a name that is said aloud is kept; nowhere when `None`.
     pub name_file: Option<PathBuf>,
     /// A turn that shows no progress for so long is given up; longer when the configuration lets the model take longer.
@@ -307,7 +310,8 @@ pub async fn run(
         played,
         // The conductor instructs it, with the name.
         history: History::new("", config.reply.history_turns, budget(&config.reply)),
-        push: parts.push,
+        orders: parts.orders,
+        open_speaker: parts.open_speaker,
     };
     let manners = Manners {
         name,
@@ -315,6 +319,11 @@ pub async fn run(
         name_file: parts.name_file,
         instructions: config.reply.system_prompt.clone(),
         attention: Attention::new(&config.attention),
+        language: match &config.listen.language[..] {
+            "auto" => config.listen.languages.first().cloned(),
+            fixed => Some(fixed.to_owned()),
+        }
+        .unwrap_or_else(|| "en".into()),
         policy: barge_in::policy(&config.barge_in, cancels, config.attention.mode),
         duck_db: config.barge_in.duck_db,
         volume_percent: config.audio.volume_percent,

@@ -1,6 +1,8 @@
 //! What observers see: events in the past tense. Nothing in the conversation waits for an observer, and taking every
 //! observer away changes nothing in it.
 
+pub mod json;
+
 use std::time::Instant;
 
 use tokio::sync::broadcast;
@@ -104,6 +106,22 @@ pub enum Event {
     Asleep,
     /// It listens again.
     Awake,
+    /// The microphone is closed, because somebody wished it.
+    Muted,
+    /// It is open again.
+    Unmuted,
+    /// A device is gone, and is looked for.
+    DeviceLost {
+        /// `microphone` or `loudspeaker`.
+        device: &'static str,
+        /// Why, one sentence.
+        why: String,
+    },
+    /// It is back, or another in its place.
+    DeviceFound {
+        /// `microphone` or `loudspeaker`.
+        device: &'static str,
+    },
     /// What echo cancellation achieved in the reply that has just been played.
     Echo(EchoState),
     /// The turn was given up: the speaker had not finished, somebody pushed to talk before it sounded, it hung, or the

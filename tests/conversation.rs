@@ -74,7 +74,8 @@ fn begin_with(
         model,
         voice: Box::new(ScriptedVoice(Arc::clone(&said))),
         speaker: Box::new(speaker),
-        push: Arc::default(),
+        orders: hearken::turn::order::none(),
+        open_speaker: None,
         name_file: None,
         patience: daemon::PATIENCE,
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -215,6 +215,74 @@ fn hears_a_person_and_answers_through_the_loudspeaker() {
     assert_eq!(said, Vec::<String>::new());
 }
 
+/// `hearken ctl` against a real daemon: it says what it is told, answers, and has its microphone closed.
+#[test]
+fn is_steered_from_a_shell() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let ctl = |arguments: &[&str]| {
+        let mut command = by_default(server.command(HEARKEN));
+        let output = command.arg("ctl").args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, _, said) = ctl(&["status"]);
+    assert_eq!(code, Some(10), "{said}");
+    assert!(said.contains("hearken run"), "{said}");
+
+    let mut command = by_default(server.command(HEARKEN));
+    command.args(["run", "--json", "--set", "attention.mode=always"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    // There is one at a time.
+    let second = by_default(server.command(HEARKEN)).arg("run").output();
+    let second = second.unwrap();
+    assert_eq!(second.status.code(), Some(10));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("runs already"), "{said}");
+
+    let (code, status, _) = ctl(&["status", "--json"]);
+    assert_eq!(code, Some(0));
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(
+        (&status["microphone"], &status["muted"]),
+        (&true.into(), &false.into())
+    );
+    let spoken = dir.path().join("said.wav");
+    let recorder = server.record_speaker(&spoken);
+    let (code, ..) = ctl(&["say", "The water in the kettle is boiling."]);
+    assert_eq!(code, Some(0));
+    daemon.until("turn_finished");
+    daemon.until("listening");
+    let _ = recorder.stop();
+    reads(&spoken, "The water in the kettle is boiling.");
+
+    let (code, reply, said) = ctl(&["ask", "What is the capital of France?"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(reply.contains("Paris"), "{reply}");
+    daemon.until("listening");
+
+    // What is said to a closed microphone is not heard, not even later.
+    assert_eq!(ctl(&["mute"]).0, Some(0));
+    daemon.until("muted");
+    server.play_into_room(Path::new("assets/demo/question.wav"));
+    assert_eq!(ctl(&["unmute"]).0, Some(0));
+    daemon.until("unmuted");
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed");
+    let text = heard["text"].as_str().unwrap().to_lowercase();
+    assert!(text.contains("go forward"), "{text}");
+
+    assert_eq!(ctl(&["shutdown"]).0, Some(0));
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+}
+
 #[test]
 fn stops_at_any_moment() {
     let _alone = alone();
@@ -326,21 +394,40 @@ fn says_that_the_microphone_is_in_use() {
 }
 
 #[test]
-fn says_what_is_wrong_when_the_sound_goes_away() {
+fn comes_back_when_the_sound_does() {
     let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
     let mut server = SoundServer::start();
     let mut command = by_default(server.command(HEARKEN));
     command.args(["run", "--json", "--set", "attention.mode=always"]);
     let daemon = Daemon::start(command);
     daemon.until("ready");
+    let both = |event: &str| {
+        let mut devices: Vec<_> = (0..2)
+            .map(|_| daemon.until(event)["device"].as_str().unwrap().to_owned())
+            .collect();
+        devices.sort();
+        assert_eq!(devices, ["loudspeaker", "microphone"]);
+    };
     server.kill();
-    let (code, said) = daemon.end();
-    assert!(matches!(code, Some(4 | 5)), "{code:?} {said:?}");
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(
-        said[0].contains("microphone") || said[0].contains("loudspeaker"),
-        "{said:?}"
+    both("device_lost");
+    server.restart();
+    let back = Instant::now();
+    both("device_found");
+    eprintln!(
+        "both were back {:?} after the sound server was",
+        back.elapsed()
     );
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed");
+    let text = heard["text"].as_str().unwrap().to_lowercase();
+    assert!(text.contains("go forward"), "{text}");
+    let turn = daemon.until("turn_finished");
+    assert!(turn["failure"].is_null(), "{turn}");
+    assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
+    daemon.signal(Signal::SIGTERM);
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
 }
 
 /// Three questions in one conversation on files, spoken by hearken's own voice; the replies are read back.

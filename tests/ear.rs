@@ -111,6 +111,9 @@ fn the_ear_tells_what_it_hears_and_that_the_recording_is_over() {
             Heard::Utterance(_) => "utterance",
             Heard::Ended => "ended",
             Heard::Lost(_) => "lost",
+            Heard::Missing(_) => "missing",
+            Heard::Found => "found",
+            Heard::Muted(_) => "muted",
             Heard::Deaf(_) => "deaf",
         });
     }
@@ -216,4 +219,79 @@ fn an_ear_that_ignores_reads_on_and_tells_nothing() {
         .filter(|h| matches!(h, Heard::Utterance(_)))
         .count();
     assert!(utterances < 5, "{utterances}");
+}
+
+/// A microphone that is unplugged between two sentences.
+struct Unplugged(Scripted);
+
+impl Microphone for Unplugged {
+    fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError> {
+        let read = self.0.read(out, patience);
+        if out.last().is_some_and(|s| *s < -0.5) {
+            out.clear();
+            return Err(MicrophoneError::Lost("unplugged".into()));
+        }
+        read
+    }
+
+    fn keeps_time(&self) -> bool {
+        false
+    }
+
+    fn comes_back(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_microphone_that_comes_back_is_missed_and_found_and_heard_again() {
+    // What is below -0.5 stands for the plug being pulled.
+    let pieces = vec![
+        quiet(0.6),
+        loud(0.8),
+        vec![-1.0; 100],
+        quiet(0.6),
+        loud(0.8),
+        quiet(1.0),
+    ];
+    let microphone = Unplugged(Scripted {
+        pieces: pieces.into_iter(),
+        then: Some(MicrophoneError::Ended),
+        read: Arc::default(),
+    });
+    let (out, mut heard) = tokio::sync::mpsc::channel(64);
+    let detectors = Detectors {
+        vad: Box::new(Loud),
+        wake: None,
+        turn_end: None,
+    };
+    let settings = EarSettings::from(&Config::default().listen);
+    let microphone = Box::new(microphone);
+    let ear = Ear::spawn(
+        microphone,
+        detectors,
+        None,
+        EchoSettings::OFF,
+        settings,
+        out,
+    )
+    .unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = heard.blocking_recv() {
+        match event {
+            Heard::Missing(_) => told.push("missing"),
+            Heard::Found => told.push("found"),
+            Heard::SpeechDismissed => told.push("dismissed"),
+            Heard::Utterance(utterance) => {
+                let spoken = utterance.samples.iter().filter(|s| **s > 0.4).count();
+                assert_eq!(spoken, 12_800, "the words after its return are whole");
+                told.push("utterance");
+            }
+            // It looks for another, for ever: this one has nothing more.
+            Heard::Ended => break,
+            _ => {}
+        }
+    }
+    drop(ear);
+    assert_eq!(told, ["dismissed", "missing", "found", "utterance"]);
 }

@@ -8,6 +8,7 @@ pub mod devices;
 pub mod far_end;
 pub mod file;
 pub mod hardware;
+pub mod lasting;
 pub mod loudness;
 pub mod resample;
 pub mod ring;
@@ -32,6 +33,16 @@ pub trait Microphone: Send {
     /// Whether samples come with the clock and are kept for a while, so that who has nothing to do may look later.
     fn keeps_time(&self) -> bool {
         true
+    }
+
+    /// Whether a device that failed is looked for by further reads, so that an error is no end.
+    fn comes_back(&self) -> bool {
+        false
+    }
+
+    /// Closes the device until the next read; whether there is one to be closed. What is said meanwhile is heard by nobody.
+    fn close(&mut self) -> bool {
+        false
     }
 
     /// Samples (at [`EAR_RATE`]) lost so far because the ear did not keep up. Monotonic.
@@ -81,6 +92,10 @@ pub trait Speaker: Send {
         None
     }
 }
+
+/// Opens the loudspeaker, each time anew.
+pub type OpenSpeaker =
+    std::sync::Arc<dyn Fn() -> Result<Box<dyn Speaker>, SpeakerError> + Send + Sync>;
 
 /// Why there is nothing to hear.
 #[derive(Debug, thiserror::Error)]

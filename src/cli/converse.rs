@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace, WavSpeaker};
@@ -18,8 +17,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::event_json::turn_json;
 use super::signal::Stop;
+use hearken::event::json::turn_json;
 
 /// Rate of the file that is written, in Hz: what Piper's medium voices speak at.
 const OUT_RATE: u32 = 22_050;
@@ -109,7 +108,8 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     turn_end,
                     voice,
                     speaker: Box::new(speaker),
-                    push: Arc::default(),
+                    orders: hearken::turn::order::none(),
+                    open_speaker: None,
                     name_file: None,
                     patience: daemon::PATIENCE,
                 };

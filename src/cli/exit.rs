@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use hearken::audio::wav::WavError;
 use hearken::audio::{MicrophoneError, SpeakerError};
 use hearken::config::ConfigError;
+use hearken::control::ClaimError;
 use hearken::daemon::StartError;
 use hearken::listen::transcribe::TranscribeError;
 use hearken::onnx::OnnxError;
@@ -16,6 +17,7 @@ use hearken::weights::WeightsError;
 
 use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
+use super::ctl::NotRunning;
 use super::say::NothingToSay;
 use super::signal::{INTERRUPTED, Interrupted};
 
@@ -30,6 +32,8 @@ const WEIGHTS: u8 = 6;
 const RECORDING: u8 = 7;
 const MODEL: u8 = 8;
 const DOWNLOAD: u8 = 9;
+/// No daemon to be steered, or another one where this one wants to be.
+const NOT_RUNNING: u8 = 10;
 
 /// Prints the error's whole chain on one line and gives its exit code (the table is in the README).
 pub fn report(error: &anyhow::Error) -> ExitCode {
@@ -71,6 +75,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         };
     }
     let is = |code: u8, yes: bool| yes.then_some(code);
+    let taken = matches!(error.downcast_ref(), Some(ClaimError::Taken { .. }));
+    if error.is::<NotRunning>() || taken {
+        return Some(NOT_RUNNING);
+    }
     is(INTERRUPTED, error.is::<Interrupted>())
         .or(is(
             USAGE,

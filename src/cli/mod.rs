@@ -6,8 +6,8 @@ mod check;
 mod completions;
 mod config;
 mod converse;
+mod ctl;
 mod devices;
-mod event_json;
 mod exit;
 mod push;
 mod run;
@@ -57,6 +57,8 @@ enum Command {
     Say(say::Args),
     /// Talk to the language model by keyboard
     Chat(chat::Args),
+    /// Ask and steer the hearken that runs
+    Ctl(ctl::Args),
     /// List, mark and test microphones and loudspeakers
     Devices(devices::Args),
     /// Check configuration, devices, weights and language model, and say what to do
@@ -78,7 +80,11 @@ pub fn main() -> ExitCode {
     // and see a closed one as an error.
     if matches!(
         cli.command,
-        Command::Transcribe(_) | Command::Devices(_) | Command::Weights(_) | Command::Bench(_)
+        Command::Transcribe(_)
+            | Command::Ctl(_)
+            | Command::Devices(_)
+            | Command::Weights(_)
+            | Command::Bench(_)
     ) {
         signal::end_on_closed_pipe();
     }
@@ -105,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Transcribe(args) => transcribe::run(args, &config),
             Command::Say(args) => say::run(args, &config),
             Command::Chat(args) => chat::run(&args, &config),
+            Command::Ctl(args) => ctl::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(&args, &config),
             Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),

@@ -4,15 +4,17 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use hearken::audio::hardware;
+use hearken::audio::lasting::Lasting;
 use hearken::config::{Config, Mode};
+use hearken::control::{self, Claim};
 use hearken::daemon::{self, Mind, Parts};
+use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::speak;
+use hearken::turn::order;
 use hearken::weights::Store;
-use tokio::sync::Notify;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::event_json::event_json;
 use super::push;
 use super::signal::Stop;
 
@@ -36,6 +38,14 @@ const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
+    // Before anything is opened that another hearken may have.
+    let claim = match config.control.enabled {
+        true => {
+            let socket = control::socket_path(&config.control.socket, &config.data_dir);
+            Some(Claim::new(&socket)?)
+        }
+        false => None,
+    };
     // Devices first: they fail soonest, and what is missing there no download mends.
     let microphone = hardware::open_microphone(&config.audio.microphone)?;
     let speaker = hardware::open_speaker(&config.audio.loudspeaker)?;
@@ -47,8 +57,8 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         let name_file = store.name_file();
         let name = daemon::name(config, Some(&name_file));
         mind.warm(config, &name);
-        let push = Arc::new(Notify::new());
-        push::listen(&push, config.attention.mode)?;
+        let (orders, ordered) = order::channel();
+        push::listen(&orders, config.attention.mode)?;
         let opened = tokio::task::block_in_place(|| {
             anyhow::Ok((
                 daemon::open_vad(&store)?,
@@ -60,8 +70,13 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         });
         let outcome = match opened {
             Ok((vad, wake, turn_end, transcriber, voice)) => {
+                let (heard, spoken) = (&config.audio.microphone, &config.audio.loudspeaker);
+                let (heard, spoken) = (heard.clone(), spoken.clone());
+                let reopen = Box::new(move || hardware::open_microphone(&heard));
                 let parts = Parts {
-                    microphone,
+                    microphone: Box::new(Lasting::new(microphone, reopen)),
+                    open_speaker: Some(Arc::new(move || hardware::open_speaker(&spoken))),
+                    orders: ordered,
                     vad: Box::new(vad),
                     wake,
                     transcriber: Box::new(transcriber),
@@ -69,12 +84,14 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     turn_end,
                     voice,
                     speaker,
-                    push,
                     name_file: Some(name_file),
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();
+                let _control = claim
+                    .map(|claim| control::serve(claim, orders, bus.clone(), stop.token()))
+                    .transpose()?;
                 let attention = config.attention.mode;
                 let (done, printed) = tokio::sync::oneshot::channel::<()>();
                 std::thread::Builder::new()
@@ -143,6 +160,12 @@ fn as_line(event: &Event, colour: bool, attention: Mode, name: &str) -> Option<S
         }
         Event::Failed { what } => Some(format!("{dim}failed: {what}{plain}")),
         Event::Called => Some(format!("{dim}yes?{plain}")),
+        Event::DeviceLost { device, why } => Some(format!(
+            "{bold}the {device} is gone{plain}{dim} ({why}); looking for it{plain}"
+        )),
+        Event::DeviceFound { device } => Some(format!("{dim}the {device} is back{plain}")),
+        Event::Muted => Some(format!("{dim}muted: the microphone is closed{plain}")),
+        Event::Unmuted => Some(format!("{dim}the microphone is open again{plain}")),
         Event::Asleep => Some(format!("{dim}asleep; say the name to wake it{plain}")),
         Event::Awake => Some(format!("{dim}awake{plain}")),
         _ => None,

@@ -3,9 +3,9 @@
 //! The microphone is always open and always read, also while hearken speaks: a microphone that opens late loses the
 //! first word, and so does a detector that warms up late. What hearken itself says is taken out first (`echo.rs`).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -69,6 +69,9 @@ struct Shared {
     eager: AtomicBool,
     keen: AtomicBool,
     stop: AtomicBool,
+    muted: AtomicBool,
+    /// Another loudspeaker plays from now on, or none.
+    far_end: Mutex<Option<Option<FarEnd>>>,
     /// See [`Words`].
     words: AtomicU64,
     /// Bits of an `f32`.
@@ -138,6 +141,8 @@ impl Ear {
                 .telling_pauses(),
             out,
             shared: Arc::clone(&shared),
+            mute: Mute::Off,
+            missing: false,
         };
         let thread = thread::Builder::new().name("ear".into()).spawn(move || {
             listening.run();
@@ -170,6 +175,18 @@ impl EarHandle {
     /// While true (what is said is probably for hearken), pauses are told sooner.
     pub fn keen(&self, keen: bool) {
         self.shared.keen.store(keen, Ordering::Release);
+    }
+
+    /// While true, the microphone is closed: nothing is captured, and nothing of it is heard later. [`Heard::Muted`] says
+    /// when it is so.
+    pub fn mute(&self, muted: bool) {
+        self.shared.muted.store(muted, Ordering::Release);
+    }
+
+    /// Another loudspeaker plays from now on, or none: what is known of the room is forgotten.
+    pub fn far_end(&self, far_end: Option<FarEnd>) {
+        let mut slot = self.shared.far_end.lock();
+        *slot.as_deref_mut().unwrap_or_else(|e| e.get_mut()) = Some(far_end);
     }
 
     /// What the words say that were spoken before pause `number`: whether they are finished.
@@ -220,6 +237,19 @@ struct Listening {
     segmenter: Segmenter,
     out: Sender<Heard>,
     shared: Arc<Shared>,
+    mute: Mute,
+    /// The microphone has failed and is not back.
+    missing: bool,
+}
+
+/// Whether somebody wished not to be heard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mute {
+    Off,
+    /// The device is closed.
+    Closed,
+    /// There is no device that could be closed: what comes is dropped.
+    Dropping,
 }
 
 impl Listening {
@@ -228,11 +258,30 @@ impl Listening {
         let mut cleaned = Cleaned::default();
         let mut dropped = self.mic.dropped();
         while !self.stopped() {
+            let far_end = self.shared.far_end.lock().ok().and_then(|mut f| f.take());
+            if let Some(far_end) = far_end {
+                self.canceller.set_far_end(far_end);
+            }
+            self.mute_or_not(&mut heard);
+            if !self.tell(&mut heard) {
+                return;
+            }
+            if self.mute == Mute::Closed {
+                thread::park_timeout(PATIENCE);
+                continue;
+            }
             if self.may_nap() {
                 thread::park_timeout(NAP);
             }
             samples.clear();
             let read = self.mic.read(&mut samples, PATIENCE);
+            if self.mute == Mute::Dropping {
+                samples.clear();
+            }
+            if self.missing && read.is_ok() && !samples.is_empty() {
+                self.missing = false;
+                heard.push(Heard::Found);
+            }
             let now = self.mic.dropped();
             if now != dropped {
                 let ms = (now - dropped) * 1000 / u64::from(EAR_RATE);
@@ -284,25 +333,50 @@ impl Listening {
                 }
                 (Ok(()), Err(error)) => {
                     self.segmenter.skip(&[], &mut heard);
-                    Some(Heard::Lost(error))
+                    if self.mic.comes_back() {
+                        self.missing = true;
+                        heard.push(Heard::Missing(error));
+                        None
+                    } else {
+                        Some(Heard::Lost(error))
+                    }
                 }
             };
             let over = last.is_some();
             heard.extend(last);
-            for event in heard.drain(..) {
-                if let Heard::Partial(_) = event {
-                    // The next one says the same and more.
-                    let _ = self.out.try_send(event);
-                    continue;
-                }
-                if !tell(&self.out, &self.shared, event) {
-                    return;
-                }
-            }
-            if over {
+            if !self.tell(&mut heard) || over {
                 return;
             }
         }
+    }
+
+    /// Closes the microphone, or lets it be opened, as it is wished.
+    fn mute_or_not(&mut self, heard: &mut Vec<Heard>) {
+        let wished = self.shared.muted.load(Ordering::Acquire);
+        if wished == (self.mute != Mute::Off) {
+            return;
+        }
+        self.mute = match (wished, wished && self.mic.close()) {
+            (false, _) => Mute::Off,
+            (true, true) => Mute::Closed,
+            (true, false) => Mute::Dropping,
+        };
+        self.segmenter.skip(&[], heard);
+        self.shared.level.store(0, Ordering::Relaxed);
+        heard.push(Heard::Muted(wished));
+    }
+
+    /// Whether all was taken.
+    fn tell(&self, heard: &mut Vec<Heard>) -> bool {
+        for event in heard.drain(..) {
+            if let Heard::Partial(_) = event {
+                // The next one says the same and more.
+                let _ = self.out.try_send(event);
+            } else if !tell(&self.out, &self.shared, event) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether nobody speaks, neither a person nor hearken, and nobody waits for somebody to.

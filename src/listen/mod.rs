@@ -53,8 +53,14 @@ pub enum Heard {
     Utterance(Utterance),
     /// The recording is over (file backend); nothing follows.
     Ended,
-    /// The microphone failed; nothing follows until it is opened again.
+    /// The microphone failed; nothing follows.
     Lost(MicrophoneError),
+    /// The microphone failed and is looked for; what was being said is dismissed. [`Heard::Found`] follows.
+    Missing(MicrophoneError),
+    /// The microphone is back.
+    Found,
+    /// The microphone has been closed, as it was wished, or opened again.
+    Muted(bool),
     /// The voice detector failed; nothing follows, and another try will not help.
     Deaf(OnnxError),
 }

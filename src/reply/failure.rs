@@ -11,6 +11,14 @@ pub fn nothing_written(language: &str) -> &'static str {
     }
 }
 
+/// The sentence for a microphone that is gone.
+pub fn no_microphone(language: &str) -> &'static str {
+    match language {
+        "ko" => "마이크가 없어져서 들을 수 없어요.",
+        _ => "I can't hear you: my microphone is gone.",
+    }
+}
+
 /// The sentence for `error` in `language` (ISO 639-1; Korean for `ko`, English for every other).
 pub fn spoken(error: &ModelError, language: &str) -> &'static str {
     let (english, korean) = match error {

@@ -94,6 +94,12 @@ impl History {
         self.with(self.last_within(room))
     }
 
+    /// What was asked and answered, without the instructions.
+    pub fn conversation(&self) -> Vec<Message> {
+        let before = self.instructions().len();
+        self.with(&self.turns).split_off(before)
+    }
+
     /// The instructions and these turns.
     fn with(&self, turns: &[Turn]) -> Vec<Message> {
         let message = |role, text: &str| Message {

@@ -31,7 +31,8 @@ pub trait LanguageModel: Send + Sync {
 }
 
 /// Who said a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The instructions.
     System,

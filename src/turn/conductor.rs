@@ -4,8 +4,10 @@
 mod act;
 mod after;
 mod ahead;
+mod devices;
 mod draft;
 mod held;
+mod orders;
 mod over;
 mod progress;
 mod words;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -28,10 +30,11 @@ pub use self::over::Extent;
 use self::over::{Cut, Probe};
 use super::TurnId;
 use super::attention::Attention;
+use super::order::Order;
 use super::responder::{Failure, Note};
 use super::state::{Input, Over, State};
 use super::timing::{Gaps, Stage, Timing};
-use crate::audio::{EAR_RATE, MicrophoneError, SpeakerError};
+use crate::audio::{EAR_RATE, MicrophoneError, OpenSpeaker, Speaker, SpeakerError};
 use crate::command::Command;
 use crate::config::Policy;
 use crate::event::{Bus, Event};
@@ -67,8 +70,10 @@ pub struct Company {
     pub played: mpsc::Receiver<Played>,
     /// What was said so far.
     pub history: History,
-    /// Somebody pushes to talk.
-    pub push: Arc<Notify>,
+    /// What is ordered from outside.
+    pub orders: mpsc::Receiver<Order>,
+    /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
+    pub open_speaker: Option<OpenSpeaker>,
 }
 
 /// How the conversation is held.
@@ -84,6 +89,8 @@ pub struct Manners {
     pub instructions: String,
     /// What is meant for hearken.
     pub attention: Attention,
+    /// The language that is taken for spoken before anything was heard, ISO 639-1.
+    pub language: String,
     /// What stops a reply; never [`Policy::Auto`].
     pub policy: Policy,
     /// So much quieter hearken is while it is judged, in dB.
@@ -140,6 +147,8 @@ struct Turn {
     /// Observers know of it: it began in a window, or turned out to be for hearken.
     announced: bool,
     transcript: String,
+    /// It is something that hearken was told to say: no part of the conversation.
+    said_only: bool,
     /// What is wanted: the transcript without the name.
     wanted: String,
     /// The command that it is.
@@ -169,6 +178,7 @@ impl Turn {
             gate: None,
             announced,
             transcript: String::new(),
+            said_only: false,
             wanted: String::new(),
             command: None,
             answer: None,
@@ -194,6 +204,8 @@ pub async fn converse(
 ) -> Result<(), Ending> {
     // Notes from the turn's own tasks. Full means that the conductor is behind; the task waits, nothing is lost.
     let (notes_in, notes) = mpsc::channel(16);
+    let (speakers_in, speakers) = mpsc::channel(1);
+    let language = manners.language.clone();
     let mut conductor = Conductor {
         volume_percent: manners.volume_percent,
         rate_percent: manners.rate_percent,
@@ -221,9 +233,18 @@ pub async fn converse(
         draft: Draft::default(),
         replay: VecDeque::new(),
         recordings_over: false,
+        language,
+        to_say: VecDeque::new(),
+        muting: VecDeque::new(),
+        muted: false,
+        missing: None,
+        loudspeaker: true,
+        sound_waits: None,
+        noticed: None,
+        speakers_in,
     };
     conductor.take_name();
-    conductor.run(notes, shutdown).await
+    conductor.run(notes, speakers, shutdown).await
 }
 
 struct Conductor {
@@ -268,21 +289,38 @@ struct Conductor {
     volume_percent: u32,
     rate_percent: u32,
     recordings_over: bool,
+    /// The language that was heard last, ISO 639-1.
+    language: String,
+    /// What waits to be said or answered until nobody speaks, oldest first.
+    to_say: VecDeque<Order>,
+    /// Who waits until the microphone is closed or opened.
+    muting: VecDeque<(bool, oneshot::Sender<()>)>,
+    muted: bool,
+    /// Since when the microphone is gone.
+    missing: Option<Instant>,
+    /// Whether there is a loudspeaker.
+    loudspeaker: bool,
+    /// The turn whose first clause waits for a loudspeaker.
+    sound_waits: Option<TurnId>,
+    /// When it was last said aloud that a device is gone.
+    noticed: Option<Instant>,
+    speakers_in: mpsc::Sender<Box<dyn Speaker>>,
 }
 
 impl Conductor {
     async fn run(
         mut self,
         mut notes: mpsc::Receiver<Note>,
+        mut speakers: mpsc::Receiver<Box<dyn Speaker>>,
         shutdown: CancellationToken,
     ) -> Result<(), Ending> {
         self.bus.emit(Event::Ready);
-        let push = Arc::clone(&self.company.push);
         let (mut progress, mut reached) = (self.progress(), Instant::now());
         loop {
             while let Some(note) = self.replay.pop_front() {
                 self.note(note);
             }
+            self.say_what_waits();
             self.company.ear.keen(self.began_in_window || self.open());
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
             let patience = if held { HELD } else { self.manners.patience };
@@ -308,7 +346,8 @@ impl Conductor {
                 heard = self.company.heard.recv(), if !self.recordings_over => self.heard(heard)?,
                 Some(note) = notes.recv() => self.note(note),
                 played = self.company.played.recv() => self.played(played)?,
-                () = push.notified() => self.take(Input::Pushed),
+                Some(order) = self.company.orders.recv() => self.order(order),
+                Some(speaker) = speakers.recv() => self.loudspeaker_found(speaker).await?,
                 () = closing, if window.is_some() => self.close_window(),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
@@ -358,6 +397,9 @@ impl Conductor {
             }
             Some(Heard::Utterance(utterance)) => self.utterance(utterance),
             Some(Heard::Ended) => self.recordings_over = true,
+            Some(Heard::Missing(error)) => self.microphone_missing(&error),
+            Some(Heard::Found) => self.microphone_found(),
+            Some(Heard::Muted(muted)) => self.muted(muted),
             Some(Heard::Deaf(error)) => {
                 self.take(Input::Shutdown);
                 return Err(error.into());
@@ -442,10 +484,7 @@ impl Conductor {
             }
             Some(Played::Stopped { tag, heard, .. }) => self.cut_at(tag, Some(heard)),
             Some(Played::Idle) => self.conclude(),
-            Some(Played::Lost(error)) => {
-                self.take(Input::Shutdown);
-                return Err(error.into());
-            }
+            Some(Played::Lost(error)) => self.loudspeaker_lost(error)?,
             None => return Err(Ending::Thread("player")),
         }
         Ok(())
@@ -477,6 +516,7 @@ impl Conductor {
             Note::Drafted { number, result } => self.drafted(number, result),
             // Its pause is over.
             Note::Foretold { .. } => {}
+            Note::ClauseReady { turn } if !self.loudspeaker => self.sound_waits = Some(turn),
             Note::ClauseReady { turn } => self.take(Input::ClauseReady { turn }),
             Note::ClauseQueued { turn, text } => {
                 if let Some(turn) = self.turn.as_mut().filter(|t| t.id == turn) {
@@ -503,6 +543,7 @@ impl Conductor {
                 }
             }
             Note::Settled => self.take(Input::Settled),
+            Note::DevicesOverdue => self.notice(),
             Note::CutOverdue { turn } => {
                 if self.cut.as_ref().is_some_and(|cut| cut.is_of(turn)) {
                     self.conclude();

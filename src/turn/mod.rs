@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod barge_in;
 pub mod conductor;
+pub mod order;
 pub mod responder;
 pub mod state;
 pub mod timing;

@@ -103,6 +103,8 @@ pub enum Note {
     },
     /// The tail after a reply is over.
     Settled,
+    /// Devices that went a while ago have had their time to come back.
+    DevicesOverdue,
     /// The player has had its time to say how far a reply came that was stopped.
     CutOverdue {
         /// Whose reply it was.
@@ -122,7 +124,7 @@ impl Note {
             | Self::ClauseQueued { turn, .. }
             | Self::ReplyEnded { turn, .. }
             | Self::CutOverdue { turn } => Some(*turn),
-            Self::Drafted { .. } | Self::Settled => None,
+            Self::Drafted { .. } | Self::Settled | Self::DevicesOverdue => None,
         }
     }
 }

@@ -99,6 +99,10 @@ pub enum Input {
     },
     /// Somebody pushed to talk.
     Pushed,
+    /// Something is to be answered, or said, that nobody spoke; only while nobody speaks.
+    Ordered,
+    /// Be silent: somebody ordered it, or the loudspeaker is gone.
+    Hushed,
     /// Nobody has come back to a reply that is held.
     Abandoned {
         /// The turn.
@@ -145,6 +149,8 @@ pub enum Action {
     Cancel(TurnId),
     /// Begin a turn with the audio held (the unanswered turn's, if any, and the new utterance).
     Transcribe(TurnId),
+    /// Begin a turn with what was ordered.
+    Take(TurnId),
     /// Ask the model, or say the answer that needs none.
     Reply(TurnId),
     /// Let what has been synthesized sound.
@@ -273,6 +279,11 @@ impl State {
                 )
             }
             Input::Pushed => (self, vec![Action::Attend]),
+            Input::Ordered if self != Self::Listening => {
+                let mut actions = settled();
+                actions.extend([Action::Take(next), Action::Reply(next)]);
+                (Self::Thinking(Thinking::new(next, false)), actions)
+            }
             Input::Settled if self == Self::Settling => (Self::Idle, settled()),
             _ => (self, Vec::new()),
         }
@@ -296,6 +307,10 @@ impl State {
                 vec![Action::Cancel(turn), Action::Transcribe(next)],
             ),
             Input::Pushed => (same(talking), vec![Action::Attend]),
+            Input::Hushed => (
+                Self::waiting_for(talking),
+                vec![Action::Cancel(turn), Action::DropHeldAudio],
+            ),
             Input::Transcribed { outcome, .. } => {
                 let over = |action| {
                     (
@@ -336,6 +351,8 @@ impl Input {
             | Self::SpeechDismissed
             | Self::Utterance
             | Self::Pushed
+            | Self::Ordered
+            | Self::Hushed
             | Self::Settled
             | Self::Shutdown => None,
         }

@@ -167,7 +167,7 @@ async fn with_push_to_talk_nobody_is_heard_without_a_push() {
         None,
     );
     room.loudspeaker.let_play(60.0);
-    room.push.notify_one();
+    room.push();
     room.until("the call", |e| *e == Event::Called).await;
     assert_eq!(room.answered(0).await.reply, "A mammal.");
     room.say(1);
@@ -188,11 +188,11 @@ async fn a_push_opens_the_ear_and_stops_the_reply() {
     );
     room.say(0);
     room.overheard().await;
-    room.push.notify_one();
+    room.push();
     room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
         .await;
     room.speaking(0).await;
-    room.push.notify_one();
+    room.push();
     let seen = room
         .until("the end", |e| matches!(e, Event::TurnFinished(_)))
         .await;
@@ -239,7 +239,7 @@ async fn who_pushes_while_speaking_is_heard() {
     );
     room.feed.play(spoken(0, 300));
     room.until("speech", |e| *e == Event::SpeechStarted).await;
-    room.push.notify_one();
+    room.push();
     room.until("the call", |e| *e == Event::Called).await;
     room.feed.play(spoken(0, 300));
     room.feed.play(vec![0.0; 2 * EAR_RATE as usize]);

@@ -4,6 +4,7 @@
 mod ahead;
 mod attention;
 mod commands;
+mod devices;
 mod over_reply;
 mod room;
 #[path = "../support/scripted.rs"]

@@ -326,7 +326,7 @@ async fn it_is_quieter_while_it_is_judged() {
     room.loudspeaker.quieter_by(0.0).await;
     room.say(1);
     room.loudspeaker.quieter_by(12.0).await;
-    room.push.notify_one();
+    room.push();
     assert!(room.finished().await.interrupted);
     room.loudspeaker.quieter_by(0.0).await;
     room.leave().await;

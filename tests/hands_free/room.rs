@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::scripted::{Asked, Loudness, ScriptedModel, Writes};
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
-use hearken::audio::{EAR_RATE, Speaker, SpeakerError};
+use hearken::audio::{EAR_RATE, Microphone, Speaker, SpeakerError};
 use hearken::config::{Config, Policy};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
@@ -21,8 +21,9 @@ use hearken::listen::turn_end::TurnEndDetector;
 use hearken::reply::model::Message;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
 use hearken::turn::conductor::Ending;
-use tokio::sync::Notify;
+use hearken::turn::order::{self, Order};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 pub const BOUND: Duration = Duration::from_secs(30);
@@ -244,7 +245,7 @@ pub struct Room {
     /// How often a beginning was glanced at.
     pub glances: Arc<AtomicUsize>,
     pub loudspeaker: Loudspeaker,
-    pub push: Arc<Notify>,
+    pub orders: Sender<Order>,
     pub leaving: Arc<AtomicBool>,
     pub ending: JoinHandle<Result<(), Ending>>,
 }
@@ -279,7 +280,7 @@ pub fn enter_with(
 }
 
 pub fn enter_before(
-    microphone: (FileMicrophone, FileMicrophoneFeed),
+    microphone: (impl Microphone + 'static, FileMicrophoneFeed),
     sentences: &'static [&'static str],
     writes: Vec<Writes>,
     config: Config,
@@ -293,7 +294,7 @@ pub fn enter_before(
 
 /// As [`enter_before`]; `turn_end` tells whether somebody has finished.
 pub fn enter_judged(
-    (microphone, feed): (FileMicrophone, FileMicrophoneFeed),
+    (microphone, feed): (impl Microphone + 'static, FileMicrophoneFeed),
     sentences: &'static [&'static str],
     writes: Vec<Writes>,
     config: Config,
@@ -305,7 +306,7 @@ pub fn enter_judged(
     let (own, prepared) = (Arc::clone(&model), Arc::clone(&model.prepared));
     let glances = Arc::new(AtomicUsize::new(0));
     let reads = Arc::default();
-    let (loudspeaker, push) = (Loudspeaker::default(), Arc::new(Notify::new()));
+    let (loudspeaker, (orders, taken)) = (Loudspeaker::default(), order::channel());
     let leaving = Arc::new(AtomicBool::new(false));
     let parts = Parts {
         microphone: Box::new(microphone),
@@ -323,7 +324,8 @@ pub fn enter_judged(
         model,
         voice: Box::new(Slow),
         speaker: Box::new(loudspeaker.clone()),
-        push: Arc::clone(&push),
+        orders: taken,
+        open_speaker: None,
         name_file: name_file.map(Path::to_owned),
         patience,
     };
@@ -340,7 +342,7 @@ pub fn enter_judged(
         reads,
         glances,
         loudspeaker,
-        push,
+        orders,
         leaving,
         ending,
     }
@@ -354,6 +356,11 @@ pub fn sparing_microphone() -> (FileMicrophone, FileMicrophoneFeed) {
 }
 
 impl Room {
+    /// Somebody pushes to talk.
+    pub fn push(&self) {
+        self.orders.try_send(Order::Listen).unwrap();
+    }
+
     /// Somebody says sentence `index`.
     pub fn say(&self, index: usize) {
         self.feed.play(spoken(index, 600));

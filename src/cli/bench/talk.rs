@@ -22,7 +22,6 @@ mod turn;
 mod waterfall;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
@@ -269,7 +268,8 @@ impl Bench<'_> {
                     OUT_RATE,
                     Pace::RealTime,
                 )?),
-                push: Arc::default(),
+                orders: hearken::turn::order::none(),
+                open_speaker: None,
                 name_file: None,
                 patience: daemon::PATIENCE,
             })

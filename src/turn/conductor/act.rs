@@ -31,6 +31,7 @@ impl Conductor {
             Action::KeepJudged => self.held.keep_judged(),
             Action::Cancel(id) => self.cancel(id),
             Action::Transcribe(id) => self.transcribe(id),
+            Action::Take(id) => self.next = self.next.max(TurnId(id.0 + 1)),
             Action::Reply(_) => self.reply(),
             Action::LetSound(_) => {
                 if let Some(gate) = self.turn.as_mut().and_then(|t| t.gate.take()) {
@@ -213,7 +214,7 @@ impl Conductor {
 
     /// A command is no part of the conversation.
     pub(super) fn remember(&mut self, turn: &Turn, spoken: &str, end: End) {
-        if turn.command.is_none() {
+        if turn.command.is_none() && !turn.said_only {
             self.company.history.record(&turn.wanted, spoken, end);
             // Where the conversation differs from what the model wrote, or has been shortened, it is read anew: now, while
             // nobody waits.
@@ -273,6 +274,7 @@ impl Conductor {
         if !reply.is_empty() && told {
             self.last_reply.clone_from(&reply);
         }
+        let turn_said_only = turn.said_only;
         self.bus.emit(Event::TurnFinished(TurnReport {
             turn: id,
             transcript: turn.transcript,
@@ -285,6 +287,7 @@ impl Conductor {
         }));
         let length = match turn.command {
             Some(Command::NeverMind) => None,
+            _ if turn_said_only => None,
             _ => self.manners.attention.follow_up(Instant::now()),
         };
         // Who goes on while the reply ends has the window without asking.

@@ -155,6 +155,7 @@ impl Conductor {
             Meant::Wanted { wanted, command } => (wanted, command),
         };
         let Transcript { text, language, .. } = transcript;
+        self.language.clone_from(&language);
         self.last_level = Some(level);
         self.wake();
         self.close_window();
@@ -216,7 +217,12 @@ impl Conductor {
     }
 
     /// Does what a command says; the answer, where there is one.
-    fn obey(&mut self, turn: TurnId, command: &Command, language: &str) -> Option<String> {
+    pub(super) fn obey(
+        &mut self,
+        turn: TurnId,
+        command: &Command,
+        language: &str,
+    ) -> Option<String> {
         self.bus.emit(Event::Command {
             turn,
             command: command.key(),
@@ -277,7 +283,7 @@ impl Conductor {
         }
     }
 
-    fn set_volume(&mut self, percent: u32) {
+    pub(super) fn set_volume(&mut self, percent: u32) {
         self.volume_percent = percent.clamp(QUIETEST, LOUDEST);
         self.company.player.set_volume(self.volume_percent);
     }
@@ -287,7 +293,7 @@ impl Conductor {
         self.company.synthesizer.set_rate(self.rate_percent);
     }
 
-    fn rename(&mut self, name: Name) {
+    pub(super) fn rename(&mut self, name: Name) {
         if let Some(file) = &self.manners.name_file
             && let Err(error) =
                 memory::name::keep(file, name.written(), &self.manners.configured_name)

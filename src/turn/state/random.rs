@@ -5,7 +5,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn inputs() -> impl Strategy<Value = Vec<(u8, u64, usize)>> {
-    prop::collection::vec((0..17_u8, 0..4_u64, 0..5_usize), 0..60)
+    prop::collection::vec((0..19_u8, 0..4_u64, 0..5_usize), 0..60)
 }
 
 /// What the actions so far amount to, checked as they come.
@@ -39,7 +39,7 @@ impl World {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Transcribe(turn) => {
+            Action::Transcribe(turn) | Action::Take(turn) => {
                 assert_eq!(self.alive, None, "two turns alive");
                 assert_eq!(turn, TurnId(self.next));
                 assert_eq!(self.unjudged, 0, "nobody knows whom that was for");
@@ -128,6 +128,8 @@ impl World {
             },
             14 => Input::Pushed,
             15 => Input::Abandoned { turn },
+            16 => Input::Ordered,
+            17 => Input::Hushed,
             _ => Input::WatchdogBit { turn },
         }
     }

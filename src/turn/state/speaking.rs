@@ -117,23 +117,9 @@ impl Speaking {
                 vec![Action::Judge(self.turn)],
             ),
             (Input::Judged { whole, verdict, .. }, over) => self.judged(whole, verdict, over, next),
-            (Input::Abandoned { .. }, _) if self.held => (
-                State::waiting_for(self.talking()),
-                vec![
-                    Action::Interrupt(self.turn),
-                    Action::Sounding(false),
-                    Action::DropHeldAudio,
-                ],
-            ),
-            (Input::Pushed, _) => (
-                State::waiting_for(self.talking()),
-                vec![
-                    Action::Interrupt(self.turn),
-                    Action::Sounding(false),
-                    Action::DropHeldAudio,
-                    Action::Attend,
-                ],
-            ),
+            (Input::Abandoned { .. }, _) if self.held => self.stopped(None),
+            (Input::Hushed, _) => self.stopped(None),
+            (Input::Pushed, _) => self.stopped(Some(Action::Attend)),
             (Input::ReplyEnded { clauses, .. }, _) => Self {
                 clauses: Some(clauses),
                 ..self
@@ -146,6 +132,17 @@ impl Speaking {
             .on(next),
             _ => (State::Speaking(self), Vec::new()),
         }
+    }
+
+    /// The reply stops for good, whatever is said over it.
+    fn stopped(self, then: Option<Action>) -> (State, Vec<Action>) {
+        let mut actions = vec![
+            Action::Interrupt(self.turn),
+            Action::Sounding(false),
+            Action::DropHeldAudio,
+        ];
+        actions.extend(then);
+        (State::waiting_for(self.talking()), actions)
     }
 
     fn judged(

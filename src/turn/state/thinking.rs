@@ -55,11 +55,10 @@ impl Thinking {
             } if self.unjudged > 0 => return self.judged(verdict, next),
             Input::ClauseReady { .. } => self.ready = true,
             Input::ReplyEnded { clauses, .. } => self.clauses = Some(clauses),
-            Input::Pushed => {
-                return (
-                    State::waiting_for(self.talking),
-                    vec![Action::Cancel(turn), Action::DropHeldAudio, Action::Attend],
-                );
+            Input::Pushed | Input::Hushed => {
+                let mut actions = vec![Action::Cancel(turn), Action::DropHeldAudio];
+                actions.extend((input == Input::Pushed).then_some(Action::Attend));
+                return (State::waiting_for(self.talking), actions);
             }
             _ => {}
         }

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -85,7 +84,8 @@ pub fn run(sound: &Path, config: &Config) -> anyhow::Result<()> {
                 model: mind.model.clone(),
                 voice: speak::open(config, &store)?,
                 speaker: Box::new(WavSpeaker::create(&out, OUT_RATE, Pace::RealTime)?),
-                push: Arc::default(),
+                orders: hearken::turn::order::none(),
+                open_speaker: None,
                 name_file: None,
                 patience: daemon::PATIENCE,
             })

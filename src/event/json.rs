@@ -1,6 +1,6 @@
 //! Events and turns as scripts read them: one JSON object each.
 
-use hearken::event::{Event, TurnReport};
+use super::{Event, TurnReport};
 use serde_json::json;
 
 /// A turn.
@@ -57,6 +57,12 @@ pub fn event_json(event: &Event) -> String {
         }
         Event::Asleep => json!({"event": "asleep"}),
         Event::Awake => json!({"event": "awake"}),
+        Event::Muted => json!({"event": "muted"}),
+        Event::Unmuted => json!({"event": "unmuted"}),
+        Event::DeviceLost { device, why } => {
+            json!({"event": "device_lost", "device": device, "why": why})
+        }
+        Event::DeviceFound { device } => json!({"event": "device_found", "device": device}),
         Event::Echo(echo) => json!({
             "event": "echo",
             "active": echo.active,

@@ -1,0 +1,139 @@
+//! One daemon at a time: whoever holds the lock beside the socket may have the socket.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// Why the socket cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another daemon has it.
+    #[error(
+        "hearken runs already{by}; `hearken ctl status` asks it how it is, `hearken ctl shutdown` ends it"
+    )]
+    Taken {
+        /// ` as process N`, when that is known.
+        by: String,
+    },
+    /// The folder, the lock or the socket cannot be made.
+    #[error(
+        "the control socket {path} cannot be made: {reason}; set control.socket to another place"
+    )]
+    Unusable {
+        /// The socket.
+        path: PathBuf,
+        /// The operating system's words.
+        reason: std::io::Error,
+    },
+}
+
+/// The right to the socket. Dropping it removes the socket and lets another daemon begin.
+#[derive(Debug)]
+pub struct Claim {
+    socket: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Claim {
+    /// Takes the lock and binds the socket with mode 0600, in a folder of mode 0700 when that has to be made.
+    ///
+    /// # Errors
+    /// [`ClaimError`].
+    pub fn new(socket: &Path) -> Result<(Self, UnixListener), ClaimError> {
+        let unusable = |reason| ClaimError::Unusable {
+            path: socket.to_owned(),
+            reason,
+        };
+        if let Some(folder) = socket.parent().filter(|f| !f.as_os_str().is_empty()) {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(unusable)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(socket.with_extension("lock"))
+            .map_err(unusable)?;
+        let mut holder = String::new();
+        // Who holds it is only told where it is known.
+        let _ = file.read_to_string(&mut holder);
+        let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => lock,
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                let by = match holder.trim().parse::<u32>() {
+                    Ok(pid) => format!(" as process {pid}"),
+                    Err(_) => String::new(),
+                };
+                return Err(ClaimError::Taken { by });
+            }
+            Err((_, errno)) => return Err(unusable(errno.into())),
+        };
+        let written = lock
+            .set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| writeln!(lock, "{}", std::process::id()));
+        written.map_err(unusable)?;
+        // Whoever had it before is gone: the lock is free.
+        match std::fs::remove_file(socket) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(unusable(error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(socket).map_err(unusable)?;
+        let claim = Self {
+            socket: socket.to_owned(),
+            _lock: lock,
+        };
+        std::fs::set_permissions(socket, Permissions::from_mode(0o600)).map_err(unusable)?;
+        Ok((claim, listener))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // It may have been removed by hand.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_daemon_has_the_socket_and_leaves_nothing_that_bars_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("of/hearken/control.sock");
+        let (claim, _listener) = Claim::new(&socket).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&socket), 0o600);
+        assert_eq!(mode(socket.parent().unwrap()), 0o700);
+        assert_eq!(mode(&socket.with_extension("lock")), 0o600);
+        let second = Claim::new(&socket).unwrap_err().to_string();
+        let us = format!("process {}", std::process::id());
+        assert!(second.contains(&us), "{second}");
+        drop(claim);
+        assert!(!socket.exists());
+        // What a daemon that was killed leaves behind.
+        std::fs::write(&socket, "").unwrap();
+        let (_claim, _listener) = Claim::new(&socket).unwrap();
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = Claim::new(&file.join("control.sock")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("control.socket") && text.contains("file/control.sock"));
+    }
+}

@@ -1,0 +1,216 @@
+//! One program at the socket: its requests one after the other, and events when it wants them.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::sync::CancellationToken;
+
+use super::request::{Request, parse};
+use super::{LONGEST_LINE, PROTOCOL};
+use crate::event::json::event_json;
+use crate::event::{Bus, Event};
+use crate::turn::order::{Order, Status};
+
+/// A program that asks nothing and watches nothing for so long makes room for others.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A program that does not read what it is told for so long is left.
+const READS_WITHIN: Duration = Duration::from_secs(5);
+/// An order is answered within this, or something is wrong. Longer than somebody speaks in front of what is to be said.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+
+/// What programs are served with.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub orders: mpsc::Sender<Order>,
+    pub bus: Bus,
+    pub shutdown: CancellationToken,
+}
+
+/// The program is gone, or has to go.
+struct Gone;
+
+/// Tells a program why it is not served, if it reads that at once.
+pub(super) fn refuse(stream: &UnixStream, why: &str) {
+    let _ = stream.try_write(format!("{}\n", json!({"error": why})).as_bytes());
+}
+
+/// Serves a program until it goes.
+pub(super) async fn attend(stream: UnixStream, desk: Desk) {
+    let (read, write) = stream.into_split();
+    let lines = FramedRead::new(read, LinesCodec::new_with_max_length(LONGEST_LINE));
+    let mut served = Served {
+        write,
+        desk,
+        events: None,
+    };
+    // It has gone, which is its right.
+    let _gone = served.all(lines).await;
+}
+
+struct Served {
+    write: OwnedWriteHalf,
+    desk: Desk,
+    /// Set when it watches.
+    events: Option<broadcast::Receiver<Event>>,
+}
+
+impl Served {
+    async fn all(
+        &mut self,
+        mut lines: FramedRead<tokio::net::unix::OwnedReadHalf, LinesCodec>,
+    ) -> Result<(), Gone> {
+        let hello = json!({"hearken": env!("CARGO_PKG_VERSION"), "protocol": PROTOCOL});
+        self.tell(&hello).await?;
+        loop {
+            let silence = tokio::time::sleep(SILENCE);
+            let watches = self.events.is_some();
+            let line = tokio::select! {
+                line = lines.next() => line,
+                event = next(&mut self.events) => {
+                    self.event(event).await?;
+                    continue;
+                }
+                () = silence, if !watches => return Err(Gone),
+            };
+            let line = match line {
+                None => return Ok(()),
+                Some(Ok(line)) => line,
+                Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
+                    let why = format!("a line is longer than {LONGEST_LINE} bytes");
+                    return self.tell(&json!({"error": why})).await;
+                }
+                // Bytes that are no text, or a connection that broke.
+                Some(Err(LinesCodecError::Io(error))) => {
+                    return self.tell(&json!({"error": error.to_string()})).await;
+                }
+            };
+            if line.trim().is_empty() {
+                continue;
+            }
+            let (id, request) = parse(&line);
+            let answer = match request {
+                Ok(request) => self.obey(request).await,
+                Err(error) => Err(error),
+            };
+            let answer = match answer {
+                Ok(answer) => json!({"id": id, "ok": answer}),
+                Err(error) => json!({"id": id, "error": error}),
+            };
+            self.tell(&answer).await?;
+        }
+    }
+
+    async fn obey(&mut self, request: Request) -> Result<Value, String> {
+        match request {
+            Request::Status => self.status().await,
+            Request::Mute => self.order(|done| Order::Mute(true, done)).await.map(told),
+            Request::Unmute => self.order(|done| Order::Mute(false, done)).await.map(told),
+            Request::Listen => {
+                self.give(Order::Listen).await?;
+                Ok(Value::Null)
+            }
+            Request::Stop => {
+                let stopped: bool = self.order(Order::Stop).await?;
+                Ok(json!({"stopped": stopped}))
+            }
+            Request::Say { text } => {
+                let turn = self.order(|begun| Order::Say(text, begun)).await?;
+                Ok(json!({"turn": turn}))
+            }
+            Request::Ask { text } => {
+                let turn = self.order(|begun| Order::Ask(text, begun)).await?;
+                Ok(json!({"turn": turn}))
+            }
+            Request::Volume { percent } => {
+                let percent: u32 = self.order(|done| Order::Volume(percent, done)).await?;
+                Ok(json!({"percent": percent}))
+            }
+            Request::Name { name } => {
+                let taken: Result<(), String> = self.order(|done| Order::Name(name, done)).await?;
+                taken.map(told)
+            }
+            Request::History => {
+                let messages = self.order(Order::History).await?;
+                let said = messages
+                    .iter()
+                    .map(|message| json!({"role": message.role, "text": message.text}));
+                Ok(Value::Array(said.collect()))
+            }
+            Request::Forget => self.order(Order::Forget).await.map(told),
+            Request::Events => {
+                // First the subscription: what happens while the snapshot is made is told twice rather than never.
+                self.events = Some(self.desk.bus.subscribe());
+                self.status().await
+            }
+            Request::Shutdown => {
+                self.desk.shutdown.cancel();
+                Ok(Value::Null)
+            }
+        }
+    }
+
+    async fn status(&self) -> Result<Value, String> {
+        let status: Status = self.order(Order::Status).await?;
+        serde_json::to_value(status).map_err(|error| error.to_string())
+    }
+
+    /// Gives an order and waits for its answer.
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, String> {
+        let (sender, answer) = oneshot::channel();
+        self.give(order(sender)).await?;
+        match tokio::time::timeout(ANSWERED_WITHIN, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err("it was dropped: too much waits to be said, or hearken ends".into()),
+            Err(_) => Err("hearken did not get to it in time".into()),
+        }
+    }
+
+    async fn give(&self, order: Order) -> Result<(), String> {
+        let given = self.desk.orders.send(order).await;
+        given.map_err(|_| "hearken is ending, or not listening yet".into())
+    }
+
+    async fn event(&mut self, event: Result<Event, RecvError>) -> Result<(), Gone> {
+        match event {
+            Ok(event) => self.line(event_json(&event)).await,
+            Err(RecvError::Lagged(missed)) => {
+                let status = self.status().await.unwrap_or_default();
+                let told = json!({"event": "lagged", "missed": missed, "status": status});
+                self.tell(&told).await
+            }
+            Err(RecvError::Closed) => Err(Gone),
+        }
+    }
+
+    async fn tell(&mut self, value: &Value) -> Result<(), Gone> {
+        self.line(value.to_string()).await
+    }
+
+    async fn line(&mut self, mut line: String) -> Result<(), Gone> {
+        line.push('\n');
+        let written = self.write.write_all(line.as_bytes());
+        match tokio::time::timeout(READS_WITHIN, written).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
+
+fn told((): ()) -> Value {
+    Value::Null
+}
+
+/// The next event; never, for who does not watch.
+async fn next(events: &mut Option<broadcast::Receiver<Event>>) -> Result<Event, RecvError> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}

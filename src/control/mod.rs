@@ -1,0 +1,31 @@
+//! The control socket: other programs ask how things are, give orders, and watch events. JSON lines over a Unix socket that
+//! its owner alone may use; `docs/control.md` has the protocol.
+//!
+//! It lives on a thread of its own, so that a flood of requests takes nothing from the conversation but a channel's room.
+
+mod claim;
+mod client;
+mod request;
+mod serve;
+
+use std::path::{Path, PathBuf};
+
+pub use claim::{Claim, ClaimError};
+pub use serve::{Server, serve};
+
+/// The version of the protocol; it grows when a program that knows the one before would misunderstand.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line that is read, in bytes: a long text to be said fits easily.
+pub const LONGEST_LINE: usize = 64 * 1024;
+
+/// Where the socket is: what is set, or else in the user's folder for running programs, or else in the data folder.
+pub fn socket_path(set: &Path, data_dir: &Path) -> PathBuf {
+    if !set.as_os_str().is_empty() {
+        return set.to_owned();
+    }
+    match std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty()) {
+        Some(dir) => Path::new(&dir).join("hearken/control.sock"),
+        None => data_dir.join("run/control.sock"),
+    }
+}

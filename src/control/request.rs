@@ -1,0 +1,114 @@
+//! A line to a request. Pure.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a program wants.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "method", rename_all = "kebab-case")]
+pub(super) enum Request {
+    /// How are things?
+    Status,
+    /// Close the microphone.
+    Mute,
+    /// Open it again.
+    Unmute,
+    /// Listen to what is said next, without the name.
+    Listen,
+    /// Be silent.
+    Stop,
+    /// Say this.
+    Say { text: String },
+    /// Answer this.
+    Ask { text: String },
+    /// Set the loudness.
+    Volume { percent: u32 },
+    /// Be called otherwise.
+    Name { name: String },
+    /// What was said so far?
+    History,
+    /// Forget it.
+    Forget,
+    /// Tell events from now on, on this connection.
+    Events,
+    /// End.
+    Shutdown,
+}
+
+/// A request and what its answer is to be known by.
+#[derive(Debug, Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: Value,
+    #[serde(flatten)]
+    request: Request,
+}
+
+/// The id of the request, `null` when there is none, and the request, or one sentence that says what is wrong with it.
+pub(super) fn parse(line: &str) -> (Value, Result<Request, String>) {
+    match serde_json::from_str::<Line>(line) {
+        Ok(Line { id, request }) => (id, checked(request)),
+        Err(error) => {
+            // The id is told where there is one, so that the program knows which of its requests it was.
+            let value = serde_json::from_str::<Value>(line).unwrap_or_default();
+            let id = value.get("id").cloned().unwrap_or_default();
+            (id, Err(format!("not understood: {error}")))
+        }
+    }
+}
+
+/// A text of nothing is none.
+fn checked(request: Request) -> Result<Request, String> {
+    match &request {
+        Request::Say { text } | Request::Ask { text } if text.trim().is_empty() => {
+            Err("the text is empty".into())
+        }
+        Request::Volume { percent } if *percent > 150 => {
+            Err(format!("percent = {percent} is outside 0 to 150"))
+        }
+        _ => Ok(request),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_is_a_request_with_an_id_or_without() {
+        let (id, request) = parse(r#"{"id": 7, "method": "say", "text": "Tea is ready."}"#);
+        let text = "Tea is ready.".into();
+        assert_eq!((id, request), (json!(7), Ok(Request::Say { text })));
+        let (id, request) = parse(r#"{"method":"status"}"#);
+        assert_eq!((id, request), (Value::Null, Ok(Request::Status)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_id() {
+        for (line, says) in [
+            (r#"{"id":"a","method":"fly"}"#, "fly"),
+            (r#"{"id":"a","method":"say"}"#, "text"),
+            (r#"{"id":"a","method":"say","text":" "}"#, "empty"),
+            (r#"{"id":"a","method":"volume","percent":151}"#, "151"),
+            (r#"{"id":"a","method":"volume","percent":-1}"#, "-1"),
+            (r#"{"id":"a"}"#, "method"),
+        ] {
+            let (id, request) = parse(line);
+            assert_eq!(id, json!("a"), "{line}");
+            let error = request.unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+        assert!(parse("").1.is_err() && parse("[1]").1.is_err());
+    }
+
+    proptest! {
+        /// Nobody can make it panic.
+        #[test]
+        fn any_line_is_a_request_or_an_error(line in ".*") {
+            let _ = parse(&line);
+        }
+    }
+}

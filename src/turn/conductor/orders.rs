@@ -1,0 +1,157 @@
+//! Orders from outside are carried out. What is to be said waits until nobody speaks.
+
+use std::time::{Duration, Instant};
+
+use super::{Conductor, Turn};
+use crate::command;
+use crate::event::Event;
+use crate::listen::name::Name;
+use crate::turn::TurnId;
+use crate::turn::order::{Order, Status};
+use crate::turn::state::{Input, State};
+use crate::turn::timing::Timing;
+
+/// So many sentences may wait to be said; the oldest is dropped, and its giver told so.
+const MOST_WAITING: usize = 8;
+
+impl Conductor {
+    pub(super) fn order(&mut self, order: Order) {
+        match order {
+            Order::Listen => self.take(Input::Pushed),
+            Order::Stop(done) => {
+                let anything = self.state.turn().is_some();
+                self.ahead = None;
+                self.take(Input::Hushed);
+                let _ = done.send(anything);
+            }
+            Order::Mute(muted, done) => {
+                self.muting.push_back((muted, done));
+                self.mute_next();
+            }
+            Order::Say(..) | Order::Ask(..) => {
+                if self.to_say.len() == MOST_WAITING {
+                    self.to_say.pop_front();
+                }
+                self.to_say.push_back(order);
+            }
+            Order::Volume(percent, done) => {
+                self.set_volume(percent);
+                let _ = done.send(self.volume_percent);
+            }
+            Order::Name(name, done) => {
+                let result = Name::new(&name).map(|name| self.rename(name));
+                let _ = done.send(result.map_err(|error| error.to_string()));
+            }
+            Order::History(answer) => {
+                let _ = answer.send(self.company.history.conversation());
+            }
+            Order::Forget(done) => {
+                self.company.history.clear();
+                self.last_reply.clear();
+                let _ = done.send(());
+            }
+            Order::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+        }
+    }
+
+    /// Begins what waits to be said, when nobody speaks.
+    pub(super) fn say_what_waits(&mut self) {
+        while matches!(self.state, State::Idle | State::Settling) && self.cut.is_none() {
+            match self.to_say.pop_front() {
+                Some(Order::Say(text, begun)) => {
+                    let turn = self.begin(String::new(), Some(text));
+                    let _ = begun.send(turn);
+                }
+                Some(Order::Ask(text, begun)) => {
+                    let _ = begun.send(self.asked(text));
+                }
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    /// Somebody has written what they want.
+    fn asked(&mut self, text: String) -> Option<TurnId> {
+        let language = self.language.clone();
+        let Some(command) = command::recognise(&text, &language) else {
+            return Some(self.begin(text, None));
+        };
+        let answer = self.obey(self.next, &command, &language)?;
+        let turn = self.begin(text, Some(answer));
+        if let Some(alive) = self.turn.as_mut() {
+            alive.command = Some(command);
+        }
+        Some(turn)
+    }
+
+    /// Begins a turn without anything heard: with an `answer`, or with one that the model gives.
+    fn begin(&mut self, wanted: String, answer: Option<String>) -> TurnId {
+        let id = self.next;
+        self.ahead = None;
+        let mut turn = Turn::new(id, Timing::new(Duration::ZERO, Instant::now()), true);
+        turn.language.clone_from(&self.language);
+        turn.transcript.clone_from(&wanted);
+        turn.said_only = wanted.is_empty();
+        turn.answer = answer;
+        self.bus.emit(Event::TurnStarted { turn: id });
+        if !wanted.is_empty() {
+            self.bus.emit(Event::Transcribed {
+                turn: id,
+                text: wanted.clone(),
+                language: self.language.clone(),
+            });
+        }
+        turn.wanted = wanted;
+        self.turn = Some(turn);
+        self.take(Input::Ordered);
+        id
+    }
+
+    /// The microphone is closed or opened, as somebody wished.
+    pub(super) fn muted(&mut self, muted: bool) {
+        self.muted = muted;
+        self.ahead = None;
+        self.bus
+            .emit(if muted { Event::Muted } else { Event::Unmuted });
+        self.mute_next();
+    }
+
+    /// Answers wishes that are fulfilled, and sees to the next that is not.
+    fn mute_next(&mut self) {
+        while let Some((muted, done)) = self.muting.pop_front() {
+            if muted != self.muted {
+                self.company.ear.mute(muted);
+                return self.muting.push_front((muted, done));
+            }
+            let _ = done.send(());
+        }
+    }
+
+    fn status(&self) -> Status {
+        let state = match self.state {
+            State::Idle | State::Stopped => "idle",
+            State::Listening => "listening",
+            State::Transcribing { .. } => "transcribing",
+            State::Thinking(_) => "thinking",
+            State::Speaking(speaking) if speaking.held => "held",
+            State::Speaking(_) => "speaking",
+            State::Settling => "settling",
+        };
+        Status {
+            state,
+            turn: self.state.turn(),
+            name: self.manners.name.written().to_owned(),
+            muted: self.muted,
+            asleep: self.manners.attention.is_asleep(),
+            window_open: self.open() || self.manners.attention.in_window(Instant::now()),
+            microphone: self.missing.is_none(),
+            loudspeaker: self.loudspeaker,
+            volume_percent: self.volume_percent,
+            level: self.company.ear.level(),
+            erle_db: self.company.ear.echo().erle_db,
+            remembered_turns: self.company.history.turns(),
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The control socket: a real daemon's `run` with scripted models, and programs that ask, steer, watch and misbehave.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "support/scripted.rs"]
+#[allow(dead_code)] // Each test takes what it needs.
+mod scripted;
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
+use hearken::config::{Config, Mode};
+use hearken::control::{self, Claim, LONGEST_LINE, Server};
+use hearken::daemon::{self, Parts};
+use hearken::event::{Bus, Event};
+use hearken::turn::conductor::Ending;
+use hearken::turn::order;
+use scripted::{
+    Hears, Loudness, ScriptedModel, ScriptedSpeaker, ScriptedTranscriber, ScriptedVoice, Writes,
+    speech,
+};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const BOUND: Duration = Duration::from_secs(30);
+
+struct House {
+    _folder: tempfile::TempDir,
+    socket: PathBuf,
+    feed: FileMicrophoneFeed,
+    events: Receiver<Event>,
+    said: Arc<Mutex<Vec<String>>>,
+    server: Server,
+    ending: JoinHandle<Result<(), Ending>>,
+}
+
+fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("control.sock");
+    let (microphone, feed) = FileMicrophone::new(Pace::AsFast);
+    let (model, _) = ScriptedModel::new(writes);
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (orders, ordered) = order::channel();
+    let (bus, stop) = (Bus::default(), CancellationToken::new());
+    let events = bus.subscribe();
+    let claim = Claim::new(&socket).unwrap();
+    let server = control::serve(claim, orders, bus.clone(), stop.clone()).unwrap();
+    let parts = Parts {
+        microphone: Box::new(microphone),
+        vad: Box::new(Loudness),
+        wake: None,
+        turn_end: None,
+        transcriber: Box::new(ScriptedTranscriber(VecDeque::from(hears))),
+        model,
+        voice: Box::new(ScriptedVoice(Arc::clone(&said))),
+        speaker: Box::new(ScriptedSpeaker::default()),
+        open_speaker: None,
+        orders: ordered,
+        name_file: Some(folder.path().join("name.toml")),
+        patience: daemon::PATIENCE,
+    };
+    let mut config = Config::default();
+    config.audio.chimes = false;
+    config.echo.noise_suppression = false;
+    config.attention.mode = Mode::Always;
+    let ending = tokio::spawn(async move { daemon::run(parts, &config, bus, stop).await });
+    House {
+        _folder: folder,
+        socket,
+        feed,
+        events,
+        said,
+        server,
+        ending,
+    }
+}
+
+impl House {
+    async fn until(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) {
+        let search = async { while !wanted(&self.events.recv().await.unwrap()) {} };
+        tokio::time::timeout(BOUND, search)
+            .await
+            .unwrap_or_else(|_| panic!("{what} never came"));
+    }
+}
+
+/// A program at the socket.
+struct Program {
+    lines: std::io::Lines<BufReader<UnixStream>>,
+    stream: UnixStream,
+}
+
+impl Program {
+    fn new(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let mut program = Self { lines, stream };
+        assert_eq!(program.read()["protocol"], control::PROTOCOL);
+        program
+    }
+
+    fn write(&mut self, line: &str) {
+        self.stream.write_all(line.as_bytes()).unwrap();
+        self.stream.write_all(b"\n").unwrap();
+    }
+
+    fn read(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next().expect("it was left").unwrap()).unwrap()
+    }
+
+    /// The answer to a request; events before it are passed over.
+    fn ask(&mut self, request: Value) -> Value {
+        self.write(&request.to_string());
+        loop {
+            let line = self.read();
+            if line.get("event").is_none() {
+                return line;
+            }
+        }
+    }
+
+    fn status(&mut self) -> Value {
+        self.ask(json!({"method": "status"}))["ok"].clone()
+    }
+
+    /// The next event of this kind.
+    fn event(&mut self, kind: &str) -> Value {
+        loop {
+            let line = self.read();
+            if line["event"] == kind {
+                return line;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_tells_how_it_is_and_does_what_it_is_told() {
+    let mut house = house(vec![], vec![Writes::Text(&["Oslo is."])]);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut program = Program::new(&house.socket);
+    let status = program.status();
+    assert_eq!(
+        (&status["state"], &status["name"], &status["muted"]),
+        (&json!("idle"), &json!("Samantha"), &json!(false))
+    );
+    assert_eq!(program.ask(json!({"method": "events", "id": 1}))["id"], 1);
+
+    let said = program.ask(json!({"method": "say", "text": "Tea is ready.", "id": 2}));
+    let turn = said["ok"]["turn"].clone();
+    let finished = program.event("turn_finished");
+    assert_eq!(
+        (&finished["turn"], &finished["reply"]),
+        (&turn, &json!("Tea is ready."))
+    );
+    assert_eq!(finished["transcript"], "");
+    assert_eq!(*house.said.lock().unwrap(), ["Tea is ready."]);
+
+    program.ask(json!({"method": "ask", "text": "What is the capital of Norway?"}));
+    let finished = program.event("turn_finished");
+    assert_eq!(finished["reply"], "Oslo is.");
+    // What was said because of an order is no part of the conversation; what was asked is.
+    let history = program.ask(json!({"method": "history"}))["ok"].clone();
+    let expected = json!([
+        {"role": "user", "text": "What is the capital of Norway?"},
+        {"role": "assistant", "text": "Oslo is."},
+    ]);
+    assert_eq!(history, expected);
+    program.ask(json!({"method": "forget"}));
+    assert_eq!(program.status()["remembered_turns"], 0);
+
+    let volume = |program: &mut Program, percent: u32| {
+        program.ask(json!({"method": "volume", "percent": percent}))["ok"]["percent"].clone()
+    };
+    assert_eq!(volume(&mut program, 80), 80);
+    assert_eq!(volume(&mut program, 0), 10);
+    assert_eq!(program.status()["volume_percent"], 10);
+    program.ask(json!({"method": "name", "name": "Anna"}));
+    assert_eq!(program.status()["name"], "Anna");
+    let refused = program.ask(json!({"method": "name", "name": "42"}));
+    assert!(refused["error"].is_string(), "{refused}");
+    assert_eq!(
+        program.ask(json!({"method": "stop"}))["ok"]["stopped"],
+        false
+    );
+
+    program.ask(json!({"method": "shutdown"}));
+    tokio::time::timeout(BOUND, house.ending)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    drop(house.server);
+    assert!(!house.socket.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_muted_is_not_heard_and_not_heard_later_either() {
+    let hears = vec![Hears::Words("Can you hear me?")];
+    let mut house = house(hears, vec![Writes::Text(&["I can."])]);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut program = Program::new(&house.socket);
+    program.ask(json!({"method": "mute"}));
+    assert_eq!(program.status()["muted"], true);
+    house.until("muted", |e| *e == Event::Muted).await;
+    house.feed.play(speech(600));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Both at once: each is answered, and the last holds.
+    program.write(r#"{"method":"unmute","id":1}"#);
+    program.write(r#"{"method":"mute","id":2}"#);
+    program.write(r#"{"method":"unmute","id":3}"#);
+    for id in 1..=3 {
+        assert_eq!(program.read(), json!({"id": id, "ok": null}));
+    }
+    house.until("unmuted", |e| *e == Event::Unmuted).await;
+    assert!(
+        house.said.lock().unwrap().is_empty(),
+        "it heard what it was not to hear"
+    );
+    house.feed.play(speech(600));
+    house
+        .until(
+            "a reply",
+            |e| matches!(e, Event::TurnFinished(r) if r.reply == "I can."),
+        )
+        .await;
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_stopped_and_what_is_to_be_said_waits_for_it() {
+    let long = Writes::Text(&["One. ", "Two. ", "Three. ", "Four. ", "Five. "]);
+    let mut house = house(vec![], vec![Writes::Hangs, long]);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut program = Program::new(&house.socket);
+    program.ask(json!({"method": "ask", "text": "What is this?"}));
+    assert_eq!(program.status()["state"], "thinking");
+    // It waits until nobody thinks or speaks.
+    program.write(r#"{"method":"say","text":"Tea is ready.","id":9}"#);
+    let mut other = Program::new(&house.socket);
+    assert_eq!(other.ask(json!({"method": "stop"}))["ok"]["stopped"], true);
+    assert!(program.read()["ok"]["turn"].is_number());
+    house
+        .until(
+            "it is said",
+            |e| matches!(e, Event::TurnFinished(r) if r.reply == "Tea is ready."),
+        )
+        .await;
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
+
+/// Programs that do everything wrong while somebody talks with hearken: each turn comes, and comes in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_programs_delay_no_turn() {
+    let turns = 8;
+    let hears = (0..turns).map(|_| Hears::Words("Hm?")).collect();
+    let writes = (0..turns).map(|_| Writes::Text(&["Yes."])).collect();
+    let mut house = house(hears, writes);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let done = CancellationToken::new();
+    let hostile: Vec<_> = [flood, half_a_line, endless_line, crowd, deaf]
+        .map(|attack| {
+            let (socket, done) = (house.socket.clone(), done.clone());
+            std::thread::spawn(move || attack(&socket, &done))
+        })
+        .into();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..turns {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        house.feed.play(speech(600));
+        house
+            .until("a reply", |e| matches!(e, Event::TurnFinished(_)))
+            .await;
+        slowest = slowest.max(began.elapsed());
+        house.until("listening", |e| *e == Event::Listening).await;
+    }
+    done.cancel();
+    for thread in hostile {
+        thread.join().unwrap();
+    }
+    eprintln!("the slowest of {turns} turns under attack took {slowest:?}");
+    // Programs that behave are served again.
+    let served = || {
+        let stream = UnixStream::connect(&house.socket).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.contains("protocol")
+    };
+    let began = Instant::now();
+    while !served() {
+        assert!(began.elapsed() < BOUND, "nobody is served any more");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
+
+/// 10 000 requests as fast as they go.
+fn flood(socket: &Path, done: &CancellationToken) {
+    let Ok(mut stream) = UnixStream::connect(socket) else {
+        return;
+    };
+    let mut answers = stream.try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 65_536];
+        while answers.read(&mut bytes).is_ok_and(|n| n > 0) {}
+    });
+    for _ in 0..10_000 {
+        if done.is_cancelled() || stream.write_all(b"{\"method\":\"status\"}\n").is_err() {
+            break;
+        }
+    }
+    let _ = stream.shutdown(std::net::Shutdown::Both);
+    reader.join().unwrap();
+}
+
+/// Half a line, and then nothing.
+fn half_a_line(socket: &Path, done: &CancellationToken) {
+    let Ok(mut stream) = UnixStream::connect(socket) else {
+        return;
+    };
+    let _ = stream.write_all(b"{\"method\":\"sta");
+    while !done.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// 100 MB without an end of line: the connection ends soon after what a line may have.
+fn endless_line(socket: &Path, done: &CancellationToken) {
+    let chunk = vec![b'x'; LONGEST_LINE];
+    let mut written = 0;
+    let Ok(mut stream) = UnixStream::connect(socket) else {
+        return;
+    };
+    while written < 100_000_000 && !done.is_cancelled() {
+        if stream.write_all(&chunk).is_err() {
+            break;
+        }
+        written += chunk.len();
+    }
+    assert!(written < 2_000_000, "{written} bytes were taken for a line");
+}
+
+/// 500 connections, some of which leave at once.
+fn crowd(socket: &Path, done: &CancellationToken) {
+    let mut held = Vec::new();
+    for n in 0..500 {
+        if done.is_cancelled() {
+            return;
+        }
+        if let Ok(stream) = UnixStream::connect(socket)
+            && n % 3 != 0
+        {
+            held.push(stream);
+        }
+    }
+}
+
+/// Watches and never reads.
+fn deaf(socket: &Path, done: &CancellationToken) {
+    let Ok(mut stream) = UnixStream::connect(socket) else {
+        return;
+    };
+    let _ = stream.write_all(b"{\"method\":\"events\"}\n");
+    while !done.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_answered_and_ends_nothing() {
+    let mut house = house(vec![], vec![]);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut program = Program::new(&house.socket);
+    for nonsense in [
+        "hello",
+        "{}",
+        "[]",
+        r#"{"method":"fly"}"#,
+        r#"{"method":"say","text":3}"#,
+    ] {
+        program.write(nonsense);
+        assert!(program.read()["error"].is_string(), "{nonsense}");
+    }
+    assert_eq!(program.status()["state"], "idle");
+    // Bytes that are no text end their connection alone.
+    program.stream.write_all(&[0xff, 0xfe, b'\n']).unwrap();
+    assert!(program.read()["error"].is_string());
+    assert!(program.lines.next().is_none());
+    assert_eq!(Program::new(&house.socket).status()["state"], "idle");
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
