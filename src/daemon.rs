@@ -30,6 +30,7 @@ use crate::reply::fallback::WithFallback;
 use crate::reply::history::History;
 use crate::reply::model::{LanguageModel, Message, ModelError};
 use crate::reply::openai::{Client, Settings};
+use crate::service::manager::Supervisor;
 use crate::speak::chime::Chime;
 use crate::speak::player::{Player, PlayerSettings};
 use crate::speak::voice::Voice;
@@ -91,6 +92,8 @@ pub struct Parts {
     pub speaker: Box<dyn Speaker>,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
     pub open_speaker: Option<OpenSpeaker>,
+    /// Is told that the conversation goes on.
+    pub supervisor: Option<Box<dyn Supervisor>>,
     /// What is ordered from outside ([`crate::turn::order`]).
     pub orders: mpsc::Receiver<Order>,
     /// Where a name that is said aloud is kept; nowhere when `None`.
@@ -312,6 +315,7 @@ pub async fn run(
         history: History::new("", config.reply.history_turns, budget(&config.reply)),
         orders: parts.orders,
         open_speaker: parts.open_speaker,
+        supervisor: parts.supervisor,
     };
     let manners = Manners {
         name,

@@ -29,6 +29,7 @@ pub mod listen;
 pub mod memory;
 pub mod onnx;
 pub mod reply;
+pub mod service;
 pub mod speak;
 pub mod threads;
 pub mod turn;

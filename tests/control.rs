@@ -61,6 +61,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         voice: Box::new(ScriptedVoice(Arc::clone(&said))),
         speaker: Box::new(ScriptedSpeaker::default()),
         open_speaker: None,
+        supervisor: None,
         orders: ordered,
         name_file: Some(folder.path().join("name.toml")),
         patience: daemon::PATIENCE,
@@ -258,22 +259,9 @@ async fn a_reply_is_stopped_and_what_is_to_be_said_waits_for_it() {
     house.ending.await.unwrap().unwrap();
 }
 
-/// Programs that do everything wrong while somebody talks with hearken: each turn comes, and comes in time.
-#[tokio::test(flavor = "multi_thread")]
-async fn hostile_programs_delay_no_turn() {
-    let turns = 8;
-    let hears = (0..turns).map(|_| Hears::Words("Hm?")).collect();
-    let writes = (0..turns).map(|_| Writes::Text(&["Yes."])).collect();
-    let mut house = house(hears, writes);
-    house.until("ready", |e| *e == Event::Ready).await;
-    let done = CancellationToken::new();
-    let hostile: Vec<_> = [flood, half_a_line, endless_line, crowd, deaf]
-        .map(|attack| {
-            let (socket, done) = (house.socket.clone(), done.clone());
-            std::thread::spawn(move || attack(&socket, &done))
-        })
-        .into();
-    let mut slowest = Duration::ZERO;
+/// How long half of so many turns take at most.
+async fn half_of(turns: usize, house: &mut House) -> Duration {
+    let mut took = Vec::new();
     for _ in 0..turns {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let began = Instant::now();
@@ -281,14 +269,41 @@ async fn hostile_programs_delay_no_turn() {
         house
             .until("a reply", |e| matches!(e, Event::TurnFinished(_)))
             .await;
-        slowest = slowest.max(began.elapsed());
+        took.push(began.elapsed());
         house.until("listening", |e| *e == Event::Listening).await;
     }
+    took.sort();
+    took[turns / 2]
+}
+
+/// Programs that do everything wrong while somebody talks with hearken: each turn comes, and comes about as soon as without
+/// them.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_programs_delay_no_turn() {
+    let turns = 8;
+    let hears = (0..2 * turns).map(|_| Hears::Words("Hm?")).collect();
+    let writes = (0..2 * turns).map(|_| Writes::Text(&["Yes."])).collect();
+    let mut house = house(hears, writes);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let alone = half_of(turns, &mut house).await;
+    let done = CancellationToken::new();
+    let hostile: Vec<_> = [flood, half_a_line, endless_line, crowd, deaf]
+        .map(|attack| {
+            let (socket, done) = (house.socket.clone(), done.clone());
+            std::thread::spawn(move || attack(&socket, &done))
+        })
+        .into();
+    let attacked = half_of(turns, &mut house).await;
     done.cancel();
     for thread in hostile {
         thread.join().unwrap();
     }
-    eprintln!("the slowest of {turns} turns under attack took {slowest:?}");
+    eprintln!("half of the turns took {alone:?} at most, and {attacked:?} under attack");
+    // The attackers take cores as well, which this does not forbid; a conversation that waits for them takes seconds.
+    assert!(
+        attacked < 3 * alone + Duration::from_secs(1),
+        "{alone:?}, {attacked:?}"
+    );
     // Programs that behave are served again.
     let served = || {
         let stream = UnixStream::connect(&house.socket).unwrap();

@@ -76,6 +76,7 @@ fn begin_with(
         speaker: Box::new(speaker),
         orders: hearken::turn::order::none(),
         open_speaker: None,
+        supervisor: None,
         name_file: None,
         patience: daemon::PATIENCE,
     };

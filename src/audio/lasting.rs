@@ -19,6 +19,8 @@ pub struct Lasting {
     device: Option<Box<dyn Microphone>>,
     /// No earlier than this the device is looked for.
     next: Instant,
+    /// That it is gone has been told, and is not told again.
+    told: bool,
     /// Lost by devices that are gone.
     dropped: u64,
 }
@@ -30,6 +32,7 @@ impl Lasting {
             open,
             device: Some(device),
             next: Instant::now(),
+            told: false,
             dropped: 0,
         }
     }
@@ -52,6 +55,10 @@ impl Microphone for Lasting {
                 Err(error) => {
                     tracing::debug!("{error}");
                     self.next = Instant::now() + RETRY;
+                    // One that went while it was closed.
+                    if !std::mem::replace(&mut self.told, true) {
+                        return Err(error);
+                    }
                 }
             }
             return Ok(());
@@ -60,6 +67,12 @@ impl Microphone for Lasting {
         if read.is_err() {
             self.leave();
             self.next = Instant::now() + RETRY;
+            // A device that opens and brings nothing is no other than the one that was told to be gone.
+            if std::mem::replace(&mut self.told, true) {
+                return Ok(());
+            }
+        } else if !out.is_empty() {
+            self.told = false;
         }
         read
     }
@@ -80,7 +93,7 @@ impl Microphone for Lasting {
 
     fn close(&mut self) -> bool {
         self.leave();
-        self.next = Instant::now();
+        (self.next, self.told) = (Instant::now(), false);
         true
     }
 }
@@ -134,6 +147,34 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(microphone.dropped(), 14);
+    }
+
+    #[test]
+    fn a_device_that_went_while_it_was_closed_is_told_once() {
+        let mut microphone = lasting(2);
+        let mut heard = Vec::new();
+        microphone.close();
+        let mut read = || microphone.read(&mut heard, Duration::from_millis(20));
+        assert!(matches!(read(), Err(MicrophoneError::Lost(_))));
+        let began = Instant::now();
+        while heard.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(10), "never back");
+            microphone
+                .read(&mut heard, Duration::from_millis(20))
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_device_that_brings_nothing_is_told_to_be_gone_once() {
+        let open = || Ok(Box::new(Brief(0)) as Box<dyn Microphone>);
+        let mut microphone = Lasting::new(Box::new(Brief(0)), Box::new(open));
+        let mut told = 0;
+        for _ in 0..6 {
+            microphone.next = Instant::now();
+            told += usize::from(microphone.read(&mut Vec::new(), Duration::ZERO).is_err());
+        }
+        assert_eq!(told, 1);
     }
 
     #[test]

@@ -110,6 +110,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     speaker: Box::new(speaker),
                     orders: hearken::turn::order::none(),
                     open_speaker: None,
+                    supervisor: None,
                     name_file: None,
                     patience: daemon::PATIENCE,
                 };

@@ -1,6 +1,7 @@
 //! `hearken ctl`: asks and steers the hearken that runs, over its control socket.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,8 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use hearken::config::Config;
 use hearken::control;
+use hearken::weights::Store;
+use nix::sys::socket::{MsgFlags, send};
 use serde_json::{Value, json};
 
 /// Arguments of `hearken ctl`.
@@ -56,7 +59,7 @@ enum Wish {
     },
     /// Set the loudness
     Volume {
-        /// 0 to 150 percent; speech can set 10 to 150
+        /// 10 to 150 percent
         percent: u32,
     },
     /// Give hearken another name, which it keeps
@@ -105,6 +108,7 @@ const LOOK: Duration = Duration::from_secs(1);
 struct Wire {
     lines: std::io::Lines<BufReader<UnixStream>>,
     stream: UnixStream,
+    socket: PathBuf,
     asked: u64,
 }
 
@@ -121,8 +125,10 @@ impl Wire {
         let mut wire = Self {
             lines: BufReader::new(read).lines(),
             stream,
+            socket: socket.to_owned(),
             asked: 0,
         };
+        // A daemon that is still loading its models answers when it has them.
         let hello = wire.line()?;
         match hello["protocol"].as_u64() {
             Some(protocol) if protocol == u64::from(control::PROTOCOL) => Ok(wire),
@@ -135,23 +141,61 @@ impl Wire {
     }
 
     fn line(&mut self) -> anyhow::Result<Value> {
-        let line = self.lines.next().context("hearken has ended")?;
-        serde_json::from_str(&line?).context("hearken answered nonsense")
+        let line = match self.lines.next() {
+            Some(Ok(line)) => line,
+            Some(Err(reason)) => bail!(self.ended(reason)),
+            None => bail!(self.ended(std::io::Error::other("it has ended"))),
+        };
+        serde_json::from_str(&line).context("hearken answered nonsense")
+    }
+
+    fn ended(&self, reason: std::io::Error) -> NotRunning {
+        // A closed connection is not a closed pipe behind us, which is no failure.
+        let reason = match reason.kind() {
+            std::io::ErrorKind::BrokenPipe => std::io::Error::other("it has ended"),
+            _ => reason,
+        };
+        NotRunning {
+            socket: self.socket.clone(),
+            reason,
+        }
     }
 
     /// Sends a request; its number.
     fn send(&mut self, mut request: Value) -> anyhow::Result<u64> {
         self.asked += 1;
         request["id"] = json!(self.asked);
-        writeln!(self.stream, "{request}").context("hearken has ended")?;
-        Ok(self.asked)
+        match self.write(&format!("{request}\n")) {
+            Ok(()) => Ok(self.asked),
+            // It may have said why before it closed.
+            Err(reason) => match self.lines.next() {
+                Some(Ok(last)) => {
+                    let last: Value = serde_json::from_str(&last).unwrap_or_default();
+                    bail!(Refused(text(&last["error"]).to_owned()))
+                }
+                _ => bail!(self.ended(reason)),
+            },
+        }
+    }
+
+    /// Without the signal that ends a program whose reader is gone: it is the daemon that has gone.
+    fn write(&self, line: &str) -> std::io::Result<()> {
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            let sent = send(self.stream.as_raw_fd(), rest, MsgFlags::MSG_NOSIGNAL)?;
+            rest = &rest[sent..];
+        }
+        Ok(())
     }
 
     /// The answer to request `id`; events before it are passed over.
     fn answer(&mut self, id: u64) -> anyhow::Result<Value> {
         loop {
             let mut line = self.line()?;
-            if line["id"].as_u64() != Some(id) {
+            // What is wrong with the connection itself has no number.
+            let ours = line["id"].as_u64() == Some(id);
+            let closing = line["id"].is_null() && line.get("error").is_some();
+            if !ours && !closing {
                 continue;
             }
             return match line.get("error") {
@@ -169,7 +213,8 @@ impl Wire {
 
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
-    let socket = control::socket_path(&config.control.socket, &config.data_dir);
+    let store = Store::new(&config.data_dir);
+    let socket = control::socket_path(&config.control.socket, store.data());
     let mut wire = Wire::open(&socket)?;
     match &args.wish {
         Wish::Status { json, watch } => loop {
@@ -212,7 +257,12 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Wish::Shutdown => done(&mut wire, json!({"method": "shutdown"})),
+        Wish::Shutdown => {
+            done(&mut wire, json!({"method": "shutdown"}))?;
+            // Until it has really ended, so that another can begin.
+            while wire.line().is_ok() {}
+            Ok(())
+        }
     }
 }
 

@@ -12,14 +12,18 @@ mod exit;
 mod push;
 mod run;
 mod say;
+mod service;
 mod signal;
 mod transcribe;
 mod weights;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// A hands-free voice assistant: it listens, thinks and answers aloud, on this computer alone.
 #[derive(Parser)]
@@ -59,6 +63,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask and steer the hearken that runs
     Ctl(ctl::Args),
+    /// Install hearken as a service of your session, and look after it
+    Service(service::Args),
     /// List, mark and test microphones and loudspeakers
     Devices(devices::Args),
     /// Check configuration, devices, weights and language model, and say what to do
@@ -94,6 +100,7 @@ pub fn main() -> ExitCode {
     } else {
         "error"
     });
+    log_panics();
     // What needs no configuration works with a broken one, too: it may be what mends it.
     let without = match &cli.command {
         Command::Completions(args) => Some(completions::run(args)),
@@ -112,6 +119,7 @@ pub fn main() -> ExitCode {
             Command::Say(args) => say::run(args, &config),
             Command::Chat(args) => chat::run(&args, &config),
             Command::Ctl(args) => ctl::run(&args, &config),
+            Command::Service(args) => service::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(&args, &config),
             Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
@@ -139,11 +147,36 @@ fn log(default: &str) {
         Ok(quiet) => filter.add_directive(quiet),
         Err(_) => filter,
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .init();
+    // A service's log has fields; everybody else reads lines.
+    let journal = std::env::var_os("JOURNAL_STREAM")
+        .and_then(|_| tracing_journald::layer().ok())
+        .filter(|_| !std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
+    match journal {
+        Some(journal) => registry.with(journal).init(),
+        None => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(std::io::stderr)
+                    .with_ansi(std::io::stderr().is_terminal()),
+            )
+            .init(),
+    }
+}
+
+/// A panic is logged with where it was and how it came there, and without its message: that may hold what somebody said.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        let way = std::backtrace::Backtrace::force_capture();
+        tracing::error!(
+            "the thread {thread} broke at {place}; this is a bug in hearken, please report it\n{way}"
+        );
+    }));
 }
 
 /// What the commands that hold a conversation run on: one thread for the conductor, one for the network.

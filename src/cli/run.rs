@@ -6,10 +6,11 @@ use std::sync::Arc;
 use hearken::audio::hardware;
 use hearken::audio::lasting::Lasting;
 use hearken::config::{Config, Mode};
-use hearken::control::{self, Claim};
+use hearken::control::{self, Claim, ClaimError};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
+use hearken::service::manager::{self, ServiceManager};
 use hearken::speak;
 use hearken::turn::order;
 use hearken::weights::Store;
@@ -30,8 +31,14 @@ pub struct Args {
     /// Print events as JSON, one object a line
     #[arg(long)]
     json: bool,
+
+    /// Wait for a microphone and a loudspeaker that are not there yet, as a service does
+    #[arg(long)]
+    wait: bool,
 }
 
+/// A device that is waited for is looked for so often.
+const LOOKS_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 /// So long the last lines may take after everything has stopped.
 const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -41,14 +48,27 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     // Before anything is opened that another hearken may have.
     let claim = match config.control.enabled {
         true => {
-            let socket = control::socket_path(&config.control.socket, &config.data_dir);
-            Some(Claim::new(&socket)?)
+            let socket = control::socket_path(&config.control.socket, store.data());
+            match Claim::new(&socket) {
+                // Nobody has asked for this place: without it hearken cannot be steered, and works all the same.
+                Err(error @ ClaimError::Unusable { .. })
+                    if config.control.socket.as_os_str().is_empty() =>
+                {
+                    tracing::warn!("{error}");
+                    None
+                }
+                claim => Some(claim?),
+            }
         }
         false => None,
     };
     // Devices first: they fail soonest, and what is missing there no download mends.
-    let microphone = hardware::open_microphone(&config.audio.microphone)?;
-    let speaker = hardware::open_speaker(&config.audio.loudspeaker)?;
+    let microphone = open(args.wait, || {
+        hardware::open_microphone(&config.audio.microphone)
+    })?;
+    let speaker = open(args.wait, || {
+        hardware::open_speaker(&config.audio.loudspeaker)
+    })?;
     daemon::open_onnx(&store)?;
     let json = args.json;
     super::runtime()?.block_on(async {
@@ -76,6 +96,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 let parts = Parts {
                     microphone: Box::new(Lasting::new(microphone, reopen)),
                     open_speaker: Some(Arc::new(move || hardware::open_speaker(&spoken))),
+                    supervisor: Some(Box::<ServiceManager>::default()),
                     orders: ordered,
                     vad: Box::new(vad),
                     wake,
@@ -101,6 +122,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
+                manager::stopping();
                 // A reader that has stopped reading does not keep the daemon.
                 let _ = tokio::time::timeout(LAST_LINES, printed).await;
                 ending.map_err(anyhow::Error::from)
@@ -111,6 +133,26 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         outcome?;
         stop.outcome()
     })
+}
+
+/// Opens a device; one that is not there is an error, or waited for.
+fn open<D, E>(wait: bool, open: impl Fn() -> Result<D, E>) -> Result<D, E>
+where
+    E: std::fmt::Display,
+{
+    let mut told = false;
+    loop {
+        match open() {
+            Err(error) if wait => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("{error}; waiting for it");
+                }
+                manager::waiting(&error.to_string(), 10 * LOOKS_AGAIN);
+                std::thread::sleep(LOOKS_AGAIN);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Prints until the daemon ends, on a thread of its own: a reader that is slow delays nobody. A closed pipe ends the

@@ -46,6 +46,8 @@ impl Stop {
             tokio::select! {
                 _ = int.recv() => watching.exit.store(INTERRUPTED, Ordering::Relaxed),
                 _ = term.recv() => {}
+                // Somebody wished it in another way.
+                () = watching.token.cancelled() => {}
             }
             watching.token.cancel();
             // A thread that hangs in a model or a device must not keep the process.

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,13 @@ pub enum ClaimError {
         /// The operating system's words.
         reason: std::io::Error,
     },
+}
+
+/// The lock beside a socket.
+fn lock_of(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
 }
 
 /// The right to the socket. Dropping it removes the socket and lets another daemon begin.
@@ -58,7 +65,8 @@ impl Claim {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(socket.with_extension("lock"))
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(lock_of(socket))
             .map_err(unusable)?;
         let mut holder = String::new();
         // Who holds it is only told where it is known.
@@ -79,12 +87,16 @@ impl Claim {
             .and_then(|()| lock.rewind())
             .and_then(|()| writeln!(lock, "{}", std::process::id()));
         written.map_err(unusable)?;
-        // Whoever had it before is gone: the lock is free.
-        match std::fs::remove_file(socket) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(unusable(error));
+        // Whoever had the socket before is gone: the lock is free. Anything else is somebody's.
+        match std::fs::symlink_metadata(socket) {
+            Ok(found) if found.file_type().is_socket() => {
+                std::fs::remove_file(socket).map_err(unusable)?;
             }
-            _ => {}
+            Ok(_) => {
+                let taken = "something that is no socket is there already";
+                return Err(unusable(std::io::Error::other(taken)));
+            }
+            Err(_) => {}
         }
         let listener = UnixListener::bind(socket).map_err(unusable)?;
         let claim = Self {
@@ -116,15 +128,29 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&socket), 0o600);
         assert_eq!(mode(socket.parent().unwrap()), 0o700);
-        assert_eq!(mode(&socket.with_extension("lock")), 0o600);
+        assert_eq!(mode(&lock_of(&socket)), 0o600);
         let second = Claim::new(&socket).unwrap_err().to_string();
         let us = format!("process {}", std::process::id());
         assert!(second.contains(&us), "{second}");
         drop(claim);
         assert!(!socket.exists());
         // What a daemon that was killed leaves behind.
-        std::fs::write(&socket, "").unwrap();
+        drop(UnixListener::bind(&socket).unwrap());
         let (_claim, _listener) = Claim::new(&socket).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_socket_is_somebodys_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let notes = folder.path().join("notes.txt");
+        std::fs::write(&notes, "mine").unwrap();
+        assert!(Claim::new(&notes).is_err());
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
+        // Nor is a lock followed to what it points to.
+        let socket = folder.path().join("control.sock");
+        std::os::unix::fs::symlink(&notes, lock_of(&socket)).unwrap();
+        assert!(Claim::new(&socket).is_err());
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
     }
 
     #[test]

@@ -112,6 +112,9 @@ impl Served {
             Request::Status => self.status().await,
             Request::Mute => self.order(|done| Order::Mute(true, done)).await.map(told),
             Request::Unmute => self.order(|done| Order::Mute(false, done)).await.map(told),
+            Request::Listen if self.order(Order::Status).await?.muted => {
+                Err("the microphone is closed; open it with unmute".into())
+            }
             Request::Listen => {
                 self.give(Order::Listen).await?;
                 Ok(Value::Null)

@@ -70,6 +70,10 @@ struct Shared {
     keen: AtomicBool,
     stop: AtomicBool,
     muted: AtomicBool,
+    /// How often the thread has gone round.
+    rounds: AtomicU64,
+    /// The microphone has brought something.
+    brought: AtomicBool,
     /// Another loudspeaker plays from now on, or none.
     far_end: Mutex<Option<Option<FarEnd>>>,
     /// See [`Words`].
@@ -195,6 +199,16 @@ impl EarHandle {
         self.shared.words.store(words, Ordering::Release);
     }
 
+    /// How often the thread has looked for sound: several times a second while it lives, with a microphone or without.
+    pub fn rounds(&self) -> u64 {
+        self.shared.rounds.load(Ordering::Relaxed)
+    }
+
+    /// Whether the microphone has ever brought a sample.
+    pub fn has_heard(&self) -> bool {
+        self.shared.brought.load(Ordering::Relaxed)
+    }
+
     /// How things stand with the echo.
     pub fn echo(&self) -> EchoReport {
         self.standing.report()
@@ -258,6 +272,7 @@ impl Listening {
         let mut cleaned = Cleaned::default();
         let mut dropped = self.mic.dropped();
         while !self.stopped() {
+            self.shared.rounds.fetch_add(1, Ordering::Relaxed);
             let far_end = self.shared.far_end.lock().ok().and_then(|mut f| f.take());
             if let Some(far_end) = far_end {
                 self.canceller.set_far_end(far_end);
@@ -275,11 +290,15 @@ impl Listening {
             }
             samples.clear();
             let read = self.mic.read(&mut samples, PATIENCE);
+            if !samples.is_empty() {
+                self.shared.brought.store(true, Ordering::Relaxed);
+            }
             if self.mute == Mute::Dropping {
                 samples.clear();
             }
             if self.missing && read.is_ok() && !samples.is_empty() {
                 self.missing = false;
+                self.canceller.place_anew();
                 heard.push(Heard::Found);
             }
             let now = self.mic.dropped();
@@ -334,8 +353,9 @@ impl Listening {
                 (Ok(()), Err(error)) => {
                     self.segmenter.skip(&[], &mut heard);
                     if self.mic.comes_back() {
-                        self.missing = true;
-                        heard.push(Heard::Missing(error));
+                        if !std::mem::replace(&mut self.missing, true) {
+                            heard.push(Heard::Missing(error));
+                        }
                         None
                     } else {
                         Some(Heard::Lost(error))
@@ -362,6 +382,7 @@ impl Listening {
             (true, false) => Mute::Dropping,
         };
         self.segmenter.skip(&[], heard);
+        self.canceller.place_anew();
         self.shared.level.store(0, Ordering::Relaxed);
         heard.push(Heard::Muted(wished));
     }

@@ -213,6 +213,13 @@ impl Canceller {
         }
     }
 
+    /// The microphone was away: where the reference lies beside what it hears is found anew. The room is the same.
+    pub fn place_anew(&mut self) {
+        if let Some(reference) = &mut self.reference {
+            reference.place_anew();
+        }
+    }
+
     /// So many samples have been heard already behind those that come next: what was played last lies beside the last
     /// of them.
     pub fn set_backlog(&mut self, samples: usize) {

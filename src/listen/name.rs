@@ -320,6 +320,11 @@ impl Name {
         starts
             .chain(ends)
             .filter(|words| self.is_like(words, most))
+            // A common word is what it is, unless it is far too long for chance and whisper chooses the name for it.
+            .filter(|words| {
+                let common = words.iter().all(|w| words::COMMON.has(&w.lower));
+                !common || (most == GUESSED && self.sounds.len() >= LONG)
+            })
             .filter_map(|words| {
                 let (from, to) = (words.first()?.bytes.start, words.last()?.bytes.end);
                 let (before, after) = (transcript.get(..from)?, transcript.get(to..)?);

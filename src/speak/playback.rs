@@ -174,6 +174,11 @@ impl Playback {
             if let Err(error) = outcome {
                 self.lose(error);
             }
+        } else if let Some(speaker) = &mut self.speaker
+            && let Err(error) = speaker.write(&[])
+        {
+            // What is to be said next should find a loudspeaker.
+            self.lose(error);
         }
         if self.busy && self.writing.is_none() && self.written.is_empty() {
             self.busy = false;

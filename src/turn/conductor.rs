@@ -26,6 +26,7 @@ use tracing::{debug, warn};
 use self::ahead::{Ahead, Task};
 use self::draft::Draft;
 use self::held::{Held, Spoken};
+use self::orders::Saying;
 pub use self::over::Extent;
 use self::over::{Cut, Probe};
 use super::TurnId;
@@ -45,6 +46,7 @@ use crate::listen::{Heard, Utterance};
 use crate::onnx::OnnxError;
 use crate::reply::history::History;
 use crate::reply::model::LanguageModel;
+use crate::service::manager::Supervisor;
 use crate::speak::chime::Chime;
 use crate::speak::player::{Line, Played, PlayerHandle};
 use crate::speak::worker::Synthesizer;
@@ -74,6 +76,8 @@ pub struct Company {
     pub orders: mpsc::Receiver<Order>,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
     pub open_speaker: Option<OpenSpeaker>,
+    /// Is told that the conversation goes on.
+    pub supervisor: Option<Box<dyn Supervisor>>,
 }
 
 /// How the conversation is held.
@@ -109,6 +113,8 @@ pub struct Manners {
     pub chimes: bool,
 }
 
+/// The supervisor is told so often that the conversation goes on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// A reply that is held is given up after this.
 const HELD: Duration = Duration::from_secs(600);
 
@@ -147,8 +153,12 @@ struct Turn {
     /// Observers know of it: it began in a window, or turned out to be for hearken.
     announced: bool,
     transcript: String,
+    /// A program wanted it, and nobody in the room: whoever speaks meanwhile need not speak to hearken.
+    ordered: bool,
     /// It is something that hearken was told to say: no part of the conversation.
     said_only: bool,
+    /// The conversation is to be forgotten, this turn with it.
+    forgotten: bool,
     /// What is wanted: the transcript without the name.
     wanted: String,
     /// The command that it is.
@@ -178,7 +188,9 @@ impl Turn {
             gate: None,
             announced,
             transcript: String::new(),
+            ordered: false,
             said_only: false,
+            forgotten: false,
             wanted: String::new(),
             command: None,
             answer: None,
@@ -235,6 +247,8 @@ pub async fn converse(
         recordings_over: false,
         language,
         to_say: VecDeque::new(),
+        by_order: false,
+        hushing: false,
         muting: VecDeque::new(),
         muted: false,
         missing: None,
@@ -292,7 +306,11 @@ struct Conductor {
     /// The language that was heard last, ISO 639-1.
     language: String,
     /// What waits to be said or answered until nobody speaks, oldest first.
-    to_say: VecDeque<Order>,
+    to_say: VecDeque<Saying>,
+    /// What sounds, or sounded last, was ordered by a program.
+    by_order: bool,
+    /// A reply is being stopped, and nobody has spoken.
+    hushing: bool,
     /// Who waits until the microphone is closed or opened.
     muting: VecDeque<(bool, oneshot::Sender<()>)>,
     muted: bool,
@@ -316,6 +334,9 @@ impl Conductor {
     ) -> Result<(), Ending> {
         self.bus.emit(Event::Ready);
         let (mut progress, mut reached) = (self.progress(), Instant::now());
+        let mut life = tokio::time::interval(SIGN_OF_LIFE);
+        life.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut rounds = self.company.ear.rounds();
         loop {
             while let Some(note) = self.replay.pop_front() {
                 self.note(note);
@@ -349,6 +370,7 @@ impl Conductor {
                 Some(order) = self.company.orders.recv() => self.order(order),
                 Some(speaker) = speakers.recv() => self.loudspeaker_found(speaker).await?,
                 () = closing, if window.is_some() => self.close_window(),
+                _ = life.tick(), if self.company.supervisor.is_some() => self.show_life(&mut rounds),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
                         self.take(if held {
@@ -366,6 +388,18 @@ impl Conductor {
         }
     }
 
+    /// Tells the supervisor that the conversation goes on, if the ear does as well: it has gone round since `rounds`.
+    fn show_life(&mut self, rounds: &mut u64) {
+        let now = self.company.ear.rounds();
+        let goes_on = std::mem::replace(rounds, now) != now;
+        if let Some(supervisor) = &mut self.company.supervisor
+            && goes_on
+            && self.company.ear.has_heard()
+        {
+            supervisor.alive();
+        }
+    }
+
     fn heard(&mut self, heard: Option<Heard>) -> Result<(), Ending> {
         match heard {
             Some(Heard::SpeechStarted { at, lasted }) => {
@@ -375,7 +409,7 @@ impl Conductor {
                 self.speech_began = now.checked_sub(lasted).unwrap_or(now);
                 // Who speaks over a reply, or in its last echo, speaks to hearken.
                 self.began_over = matches!(self.state, State::Speaking(_) | State::Settling);
-                let over = self.began_over && self.manners.policy == Policy::Speech;
+                let over = self.began_over && self.policy() == Policy::Speech;
                 self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
                 self.ahead = None;
                 (self.stands, self.reading_on) = (0, None);
@@ -549,6 +583,15 @@ impl Conductor {
                     self.conclude();
                 }
             }
+        }
+    }
+
+    /// What stops the reply that sounds. What a program has it say is no answer to anybody in the room: over that only the
+    /// name and stop words count.
+    fn policy(&self) -> Policy {
+        match self.manners.policy {
+            Policy::Speech if self.by_order => Policy::Name,
+            policy => policy,
         }
     }
 

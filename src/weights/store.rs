@@ -47,6 +47,12 @@ impl Store {
         Self { data }
     }
 
+    /// The data folder, below which everything of hearken's is.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The folder that holds the files.
     #[must_use]
     pub fn dir(&self) -> PathBuf {

@@ -5,6 +5,7 @@ mod ahead;
 mod attention;
 mod commands;
 mod devices;
+mod orders;
 mod over_reply;
 mod room;
 #[path = "../support/scripted.rs"]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::scripted::{Asked, Loudness, ScriptedModel, Writes};
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
-use hearken::audio::{EAR_RATE, Microphone, Speaker, SpeakerError};
+use hearken::audio::{EAR_RATE, Microphone, OpenSpeaker, Speaker, SpeakerError};
 use hearken::config::{Config, Policy};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
@@ -153,6 +153,8 @@ pub struct Desk {
     pub allowed: u64,
     pub gains: Vec<f32>,
     pub paused: bool,
+    /// Somebody has unplugged it.
+    pub gone: bool,
 }
 
 /// A loudspeaker that plays no further than it is let.
@@ -162,6 +164,15 @@ pub struct Loudspeaker(Arc<Mutex<Desk>>);
 impl Loudspeaker {
     pub fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.lock().unwrap()
+    }
+
+    /// How another one is opened when it is gone: it is the same, plugged in again.
+    fn reopened(&self) -> OpenSpeaker {
+        let same = self.clone();
+        Arc::new(move || match same.desk().gone {
+            true => Err(SpeakerError::Lost("still unplugged".into())),
+            false => Ok(Box::new(same.clone()) as Box<dyn Speaker>),
+        })
     }
 
     /// Lets it play so much more, in s.
@@ -196,6 +207,9 @@ impl Speaker for Loudspeaker {
 
     fn write(&mut self, samples: &[f32]) -> Result<usize, SpeakerError> {
         let mut desk = self.desk();
+        if desk.gone {
+            return Err(SpeakerError::Lost("unplugged".into()));
+        }
         let taken = samples
             .len()
             .min(2_000 - (desk.written - desk.played) as usize);
@@ -325,7 +339,8 @@ pub fn enter_judged(
         voice: Box::new(Slow),
         speaker: Box::new(loudspeaker.clone()),
         orders: taken,
-        open_speaker: None,
+        open_speaker: Some(loudspeaker.reopened()),
+        supervisor: None,
         name_file: name_file.map(Path::to_owned),
         patience,
     };
@@ -381,6 +396,11 @@ impl Room {
             panic!("{what} never came; there were {seen:?}");
         }
         seen
+    }
+
+    /// Gives an order.
+    pub async fn order(&self, order: Order) {
+        self.orders.send(order).await.unwrap();
     }
 
     pub async fn overheard(&mut self) {

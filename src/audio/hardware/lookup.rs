@@ -3,6 +3,7 @@
 //! Everything here asks the sound system, which may hang, so it runs on threads of its own that are given up on.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait};
@@ -228,14 +229,25 @@ fn host() -> Result<cpal::Host, cpal::Error> {
     cpal::host_from_id(id.ok_or(ErrorKind::HostUnavailable)?)
 }
 
+/// So many threads may hang in the sound system: one for each device, and some of people who list them.
+const MOST_HANGING: usize = 6;
+/// Each of them holds one.
+static HANGING: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
+
 /// Runs `work` on a thread of its own and gives up on it when the sound system hangs.
 pub(super) fn answered<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    // Who looks for a device again and again leaves no more than these behind in a system that hangs.
+    if Arc::strong_count(&HANGING) > MOST_HANGING {
+        return None;
+    }
+    let hanging = Arc::clone(&HANGING);
     // One answer; when nobody waits any more it is dropped, device and all.
     let (sender, receiver) = sync_channel(1);
     let spawned = std::thread::Builder::new()
         .name("sound-open".into())
         .spawn(move || {
             let _ = sender.try_send(work());
+            drop(hanging);
         });
     spawned.ok()?;
     receiver.recv_timeout(OPENING).ok()

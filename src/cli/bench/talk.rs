@@ -270,6 +270,7 @@ impl Bench<'_> {
                 )?),
                 orders: hearken::turn::order::none(),
                 open_speaker: None,
+                supervisor: None,
                 name_file: None,
                 patience: daemon::PATIENCE,
             })

@@ -129,6 +129,11 @@ impl Reference {
         lost
     }
 
+    /// The place beside the near end is lost, and found with the next samples.
+    pub fn place_anew(&mut self) {
+        self.placed = false;
+    }
+
     /// Samples that are ready to be laid beside the near end.
     pub fn ready(&self) -> usize {
         self.queue.ready()

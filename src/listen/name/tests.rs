@@ -558,3 +558,16 @@ fn what_is_nearly_a_call_is_nearer_than_a_guess() {
         assert_eq!(name.is_nearly_called(heard), nearly, "{heard}");
     }
 }
+
+#[test]
+fn common_words_are_no_short_name_misheard() {
+    for (name, heard) in [
+        ("Ben", "Where have you been?"),
+        ("Dan", "Please turn it down."),
+    ] {
+        assert_eq!(Name::new(name).unwrap().guess(heard), None, "{name}");
+    }
+    let name = Name::new("Samantha").unwrap();
+    let common = "Someone tell me a story.";
+    assert!(name.guess(common).is_some() && !name.is_nearly_called(common));
+}

@@ -122,6 +122,7 @@ impl Conductor {
         if announced {
             self.bus.emit(Event::TurnStarted { turn: id });
         }
+        self.by_order = false;
         let mut turn = Turn::new(id, timing, announced);
         turn.asked_until = self.held.utterances.last().map_or(0, |u| u.until);
         self.held.asked = self.held.utterances.len();
@@ -214,7 +215,7 @@ impl Conductor {
 
     /// A command is no part of the conversation.
     pub(super) fn remember(&mut self, turn: &Turn, spoken: &str, end: End) {
-        if turn.command.is_none() && !turn.said_only {
+        if turn.command.is_none() && !turn.said_only && !turn.forgotten {
             self.company.history.record(&turn.wanted, spoken, end);
             // Where the conversation differs from what the model wrote, or has been shortened, it is read anew: now, while
             // nobody waits.
@@ -274,7 +275,7 @@ impl Conductor {
         if !reply.is_empty() && told {
             self.last_reply.clone_from(&reply);
         }
-        let turn_said_only = turn.said_only;
+        let ordered = turn.ordered;
         self.bus.emit(Event::TurnFinished(TurnReport {
             turn: id,
             transcript: turn.transcript,
@@ -287,7 +288,8 @@ impl Conductor {
         }));
         let length = match turn.command {
             Some(Command::NeverMind) => None,
-            _ if turn_said_only => None,
+            // Who gave the order need not be in the room.
+            _ if ordered => None,
             _ => self.manners.attention.follow_up(Instant::now()),
         };
         // Who goes on while the reply ends has the window without asking.

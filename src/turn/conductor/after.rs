@@ -54,8 +54,8 @@ impl Conductor {
         let said = Said {
             text: &transcript.text,
             language: &transcript.language,
-            // Whoever has asked is being listened to.
-            in_window: true,
+            // Whoever has asked is being listened to; a program is not.
+            in_window: !self.by_order,
             woken: None,
             fainter_db: self.last_level.map_or(0.0, |last| last - level),
             was_asked: false,

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::orders::Saying;
+use super::over::Cut;
 use super::{Conductor, Ending};
 use crate::audio::{MicrophoneError, Speaker, SpeakerError};
 use crate::event::Event;
 use crate::reply::failure;
-use crate::turn::order::Order;
 use crate::turn::responder::Note;
 use crate::turn::state::{Input, State};
 
@@ -39,9 +39,9 @@ impl Conductor {
 
     pub(super) fn microphone_found(&mut self) {
         self.missing = None;
-        // What has not been said of it yet is no longer true. Nobody waits to hear that it is said.
-        let stale = |order: &Order| matches!(order, Order::Say(_, begun) if begun.is_closed());
-        self.to_say.retain(|order| !stale(order));
+        // What has not been said of it yet is no longer true.
+        self.to_say
+            .retain(|saying| !matches!(saying, Saying::Notice(_)));
         self.back(MICROPHONE);
     }
 
@@ -50,9 +50,7 @@ impl Conductor {
         let overdue = self.missing.is_some_and(|since| since.elapsed() >= OVERDUE);
         let lately = self.noticed.is_some_and(|at| at.elapsed() < SAID);
         if overdue && self.loudspeaker && !lately {
-            self.noticed = Some(Instant::now());
-            let sentence = failure::no_microphone(&self.language).to_owned();
-            self.order(Order::Say(sentence, oneshot::channel().0));
+            self.say(Saying::Notice(failure::no_microphone(&self.language)));
         }
     }
 
@@ -69,7 +67,15 @@ impl Conductor {
         self.gone(LOUDSPEAKER, error.to_string());
         self.company.ear.far_end(None);
         if matches!(self.state, State::Speaking(_)) {
-            self.take(Input::Hushed);
+            let unheard = self.turn.as_ref().map(|turn| {
+                let played = turn.played.min(turn.queued.len());
+                turn.queued[played..].join(" ")
+            });
+            self.hush();
+            self.cut.iter_mut().for_each(Cut::lost);
+            if let Some(rest) = unheard.filter(|rest| !rest.is_empty()) {
+                self.to_say.push_front(Saying::Rest(rest));
+            }
         }
         let found = self.speakers_in.clone();
         tokio::spawn(async move {

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
+use super::over::Cut;
 use super::{Conductor, Turn};
-use crate::command;
+use crate::command::{self, Command};
 use crate::event::Event;
-use crate::listen::name::Name;
+use crate::listen::name::{Called, Name};
 use crate::turn::TurnId;
 use crate::turn::order::{Order, Status};
 use crate::turn::state::{Input, State};
@@ -14,6 +17,29 @@ use crate::turn::timing::Timing;
 /// So many sentences may wait to be said; the oldest is dropped, and its giver told so.
 const MOST_WAITING: usize = 8;
 
+/// What waits to be said until nobody speaks.
+pub(super) enum Saying {
+    /// A program wants it said.
+    Text(String, oneshot::Sender<TurnId>),
+    /// A program wants it answered.
+    Question(String, oneshot::Sender<Option<TurnId>>),
+    /// hearken has noticed something.
+    Notice(&'static str),
+    /// The rest of a reply whose loudspeaker went.
+    Rest(String),
+}
+
+impl Saying {
+    /// Nobody waits for it any more.
+    fn is_void(&self) -> bool {
+        match self {
+            Self::Text(_, begun) => begun.is_closed(),
+            Self::Question(_, begun) => begun.is_closed(),
+            Self::Notice(_) | Self::Rest(_) => false,
+        }
+    }
+}
+
 impl Conductor {
     pub(super) fn order(&mut self, order: Order) {
         match order {
@@ -21,19 +47,19 @@ impl Conductor {
             Order::Stop(done) => {
                 let anything = self.state.turn().is_some();
                 self.ahead = None;
-                self.take(Input::Hushed);
+                self.hush();
+                match self.cut.as_mut() {
+                    Some(cut) => cut.called_off(),
+                    None => self.company.history.call_off(),
+                }
                 let _ = done.send(anything);
             }
             Order::Mute(muted, done) => {
                 self.muting.push_back((muted, done));
                 self.mute_next();
             }
-            Order::Say(..) | Order::Ask(..) => {
-                if self.to_say.len() == MOST_WAITING {
-                    self.to_say.pop_front();
-                }
-                self.to_say.push_back(order);
-            }
+            Order::Say(text, begun) => self.say(Saying::Text(text, begun)),
+            Order::Ask(text, begun) => self.say(Saying::Question(text, begun)),
             Order::Volume(percent, done) => {
                 self.set_volume(percent);
                 let _ = done.send(self.volume_percent);
@@ -48,6 +74,9 @@ impl Conductor {
             Order::Forget(done) => {
                 self.company.history.clear();
                 self.last_reply.clear();
+                // What is alive would be remembered at its end.
+                self.turn.iter_mut().for_each(|turn| turn.forgotten = true);
+                self.cut.iter_mut().for_each(Cut::forget);
                 let _ = done.send(());
             }
             Order::Status(answer) => {
@@ -56,18 +85,50 @@ impl Conductor {
         }
     }
 
-    /// Begins what waits to be said, when nobody speaks.
+    /// Stops what sounds or is thought about, although nobody has spoken.
+    pub(super) fn hush(&mut self) {
+        self.hushing = true;
+        self.take(Input::Hushed);
+        self.hushing = false;
+    }
+
+    /// Has something said as soon as nobody speaks.
+    pub(super) fn say(&mut self, saying: Saying) {
+        self.to_say.retain(|saying| !saying.is_void());
+        if self.to_say.len() == MOST_WAITING {
+            self.to_say.pop_front();
+        }
+        self.to_say.push_back(saying);
+    }
+
+    /// Begins what waits to be said, when nobody speaks and there is something to say it with.
     pub(super) fn say_what_waits(&mut self) {
-        while matches!(self.state, State::Idle | State::Settling) && self.cut.is_none() {
-            match self.to_say.pop_front() {
-                Some(Order::Say(text, begun)) => {
+        while matches!(self.state, State::Idle | State::Settling)
+            && self.cut.is_none()
+            && self.loudspeaker
+        {
+            let Some(saying) = self.to_say.pop_front() else {
+                return;
+            };
+            if saying.is_void() {
+                continue;
+            }
+            match saying {
+                Saying::Text(text, begun) => {
                     let turn = self.begin(String::new(), Some(text));
                     let _ = begun.send(turn);
                 }
-                Some(Order::Ask(text, begun)) => {
-                    let _ = begun.send(self.asked(text));
+                Saying::Question(text, begun) => {
+                    let turn = self.asked(text);
+                    let _ = begun.send(turn);
                 }
-                Some(_) | None => return,
+                Saying::Notice(text) => {
+                    self.noticed = Some(Instant::now());
+                    self.begin(String::new(), Some(text.to_owned()));
+                }
+                Saying::Rest(text) => {
+                    self.begin(String::new(), Some(text));
+                }
             }
         }
     }
@@ -75,11 +136,21 @@ impl Conductor {
     /// Somebody has written what they want.
     fn asked(&mut self, text: String) -> Option<TurnId> {
         let language = self.language.clone();
-        let Some(command) = command::recognise(&text, &language) else {
-            return Some(self.begin(text, None));
+        // The name may stand before it, as it does in speech.
+        let wanted = match self.manners.name.called(&text) {
+            Called::With(wanted) => wanted,
+            Called::Alone | Called::No => text,
         };
-        let answer = self.obey(self.next, &command, &language)?;
-        let turn = self.begin(text, Some(answer));
+        self.wake();
+        let command = command::recognise(&wanted, &language);
+        // Without a reply that waits, going on is a wish like any other.
+        let Some(command) = command.filter(|command| *command != Command::GoOn) else {
+            return Some(self.begin(wanted, None));
+        };
+        let id = self.next;
+        self.next = TurnId(id.0 + 1);
+        let answer = self.obey(id, &command, &language)?;
+        let turn = self.begin(wanted, Some(answer));
         if let Some(alive) = self.turn.as_mut() {
             alive.command = Some(command);
         }
@@ -90,9 +161,11 @@ impl Conductor {
     fn begin(&mut self, wanted: String, answer: Option<String>) -> TurnId {
         let id = self.next;
         self.ahead = None;
+        self.by_order = true;
         let mut turn = Turn::new(id, Timing::new(Duration::ZERO, Instant::now()), true);
         turn.language.clone_from(&self.language);
         turn.transcript.clone_from(&wanted);
+        turn.ordered = true;
         turn.said_only = wanted.is_empty();
         turn.answer = answer;
         self.bus.emit(Event::TurnStarted { turn: id });

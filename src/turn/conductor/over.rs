@@ -79,8 +79,7 @@ impl Probe {
 /// A reply that was stopped; the player has yet to say how far it came.
 pub(super) struct Cut {
     turn: Turn,
-    /// Who stopped it had not finished the question: what they say goes on with it.
-    went_on: bool,
+    why: Why,
     /// Clauses whose fate is not known yet.
     open: usize,
     /// The words of the clauses that were cut off.
@@ -88,7 +87,35 @@ pub(super) struct Cut {
     after_ms: f64,
 }
 
+/// Why a reply was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Somebody spoke.
+    Spoken,
+    /// Who spoke had not finished the question: what they say goes on with it.
+    WentOn,
+    /// A program wished for silence.
+    CalledOff,
+    /// The loudspeaker is gone. What was not heard is said when there is one again.
+    Lost,
+}
+
 impl Cut {
+    /// Nobody waits for the rest of it.
+    pub(super) fn called_off(&mut self) {
+        self.why = Why::CalledOff;
+    }
+
+    /// The rest of it is said later.
+    pub(super) fn lost(&mut self) {
+        self.why = Why::Lost;
+    }
+
+    /// The conversation is to be forgotten, this reply with it.
+    pub(super) fn forget(&mut self) {
+        self.turn.forgotten = true;
+    }
+
     /// Whether it is the reply of `turn`.
     pub(super) fn is_of(&self, turn: TurnId) -> bool {
         self.turn.id == turn
@@ -254,7 +281,7 @@ impl Conductor {
     fn verdict(&self, transcript: &Transcript, extent: Extent, held: bool) -> Verdict {
         let speaking = self.sounding();
         barge_in::verdict(&Interruption {
-            policy: self.manners.policy,
+            policy: self.policy(),
             text: &transcript.text,
             language: &transcript.language,
             mean_logprob: transcript.mean_logprob,
@@ -279,15 +306,19 @@ impl Conductor {
         self.company.player.flush();
         self.undo_sound();
         // Who interrupts speaks to hearken.
-        self.began_in_window = true;
-        self.held.in_window |= !self.held.utterances.is_empty();
+        if !self.hushing {
+            self.began_in_window = true;
+            self.held.in_window |= !self.held.utterances.is_empty();
+        }
         let open = turn.queued.len().saturating_sub(turn.played);
         debug!(turn = id.0, after_ms, "interrupted");
-        let pause = self.speech_at.saturating_sub(turn.asked_until);
-        let went_on = pause < GOES_ON.as_millis() as u64 * (u64::from(EAR_RATE) / 1000);
+        let soon = GOES_ON.as_millis() as u64 * (u64::from(EAR_RATE) / 1000);
+        // Nobody has spoken since the question when the last speech was the question itself.
+        let pause = self.speech_at.checked_sub(turn.asked_until);
+        let went_on = !turn.ordered && pause.is_some_and(|pause| pause < soon);
         self.cut = Some(Cut {
             turn,
-            went_on,
+            why: if went_on { Why::WentOn } else { Why::Spoken },
             open,
             heard: Vec::new(),
             after_ms,
@@ -323,7 +354,7 @@ impl Conductor {
         let Some(cut) = self.cut.take() else { return };
         let Cut {
             turn,
-            went_on,
+            why,
             heard,
             after_ms,
             ..
@@ -336,9 +367,16 @@ impl Conductor {
             .filter(|words| !words.is_empty())
             .collect::<Vec<_>>()
             .join(" ");
-        // The beginning of an answer to half a question is none: the whole question is answered next.
-        let counts = if went_on { "" } else { &heard };
-        self.remember(&turn, counts, End::Interrupted);
+        match why {
+            Why::Spoken => self.remember(&turn, &heard, End::Interrupted),
+            // The beginning of an answer to half a question is none: the whole question is answered next.
+            Why::WentOn => self.remember(&turn, "", End::Interrupted),
+            Why::CalledOff => {
+                self.remember(&turn, &heard, End::Interrupted);
+                self.company.history.call_off();
+            }
+            Why::Lost => self.remember(&turn, &turn.queued.join(" "), End::BrokeOff),
+        }
         let id = turn.id;
         self.bus.emit(Event::Interrupted {
             turn: id,

@@ -277,7 +277,7 @@ impl Conductor {
             || (several && !is_stop(text, language) && is_part(text, &self.last_spoken))
     }
 
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if self.manners.attention.wake() {
             self.bus.emit(Event::Awake);
         }

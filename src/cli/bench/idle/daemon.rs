@@ -86,6 +86,7 @@ pub fn run(sound: &Path, config: &Config) -> anyhow::Result<()> {
                 speaker: Box::new(WavSpeaker::create(&out, OUT_RATE, Pace::RealTime)?),
                 orders: hearken::turn::order::none(),
                 open_speaker: None,
+                supervisor: None,
                 name_file: None,
                 patience: daemon::PATIENCE,
             })

@@ -1,0 +1,216 @@
+//! `hearken service`: hearken as a service of the user's session, by systemd or launchd. No root.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use hearken::config::Config;
+use hearken::service::unit;
+use hearken::weights::Store;
+
+/// Arguments of `hearken service`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  hearken service install            now, and with every session from now on
+  hearken service status
+  hearken service logs --follow
+  hearken service install --print    only show what would be written")]
+pub struct Args {
+    #[command(subcommand)]
+    wish: Wish,
+}
+
+#[derive(Subcommand)]
+enum Wish {
+    /// Write the unit, and start it now and with every session
+    Install {
+        /// Show the unit and write nothing
+        #[arg(long)]
+        print: bool,
+    },
+    /// Stop it and remove the unit; configuration, weights and memory stay
+    Uninstall,
+    /// Tell how it is
+    Status,
+    /// Show its log
+    Logs {
+        /// Go on showing what comes
+        #[arg(long, short)]
+        follow: bool,
+        /// So many of the last lines
+        #[arg(long, short, value_name = "N", default_value_t = 50)]
+        lines: u32,
+    },
+}
+
+const UNIT: &str = "hearken.service";
+
+/// Runs the command.
+pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+    let place = place()?;
+    match args.wish {
+        Wish::Install { print } => install(&place, config, print),
+        Wish::Uninstall => uninstall(&place),
+        Wish::Status => manager(&place, Question::Status),
+        Wish::Logs { follow, lines } => manager(&place, Question::Logs { follow, lines }),
+    }
+}
+
+/// Where the description of the service is.
+enum Place {
+    Systemd(PathBuf),
+    Launchd(PathBuf),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Systemd(path) | Self::Launchd(path) => path,
+        }
+    }
+}
+
+enum Question {
+    Status,
+    Logs { follow: bool, lines: u32 },
+}
+
+fn place() -> anyhow::Result<Place> {
+    use etcetera::BaseStrategy as _;
+    let base =
+        etcetera::choose_base_strategy().context("there is no home folder to install it in")?;
+    Ok(match cfg!(target_os = "macos") {
+        true => Place::Launchd(base.home_dir().join("Library/LaunchAgents/hearken.plist")),
+        false => Place::Systemd(base.config_dir().join("systemd/user").join(UNIT)),
+    })
+}
+
+fn install(place: &Place, config: &Config, print: bool) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot tell which program this is")?;
+    let store = Store::new(&config.data_dir);
+    let data = std::path::absolute(store.data())?;
+    let text = match place {
+        Place::Systemd(_) => unit::systemd(&program, &data)?,
+        Place::Launchd(_) => unit::launchd(&program, &data)?,
+    };
+    if print {
+        print!("{text}");
+        return Ok(());
+    }
+    // The unit lets it write there, and systemd wants the folder to exist.
+    let writable = |what: &Path| format!("cannot write {}", what.display());
+    std::fs::create_dir_all(&data).with_context(|| writable(&data))?;
+    write(place.path(), &text).with_context(|| writable(place.path()))?;
+    println!("wrote {}", place.path().display());
+    match place {
+        Place::Systemd(_) => {
+            systemctl(&["daemon-reload"])?;
+            systemctl(&["enable", UNIT])?;
+            // One that runs already goes on with the new unit.
+            systemctl(&["restart", UNIT])?;
+        }
+        Place::Launchd(path) => started("launchctl", &["load", "-w", &path.to_string_lossy()])?,
+    }
+    println!(
+        "hearken runs, and starts with your session; look after it with: hearken service status"
+    );
+    Ok(())
+}
+
+/// The file is whole at any moment.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn uninstall(place: &Place) -> anyhow::Result<()> {
+    let path = place.path();
+    if !path.exists() {
+        println!("there is no {}; nothing to do", path.display());
+        return Ok(());
+    }
+    let stopped = match place {
+        Place::Systemd(_) => systemctl(&["disable", "--now", UNIT]),
+        Place::Launchd(path) => started("launchctl", &["unload", "-w", &path.to_string_lossy()]),
+    };
+    std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    println!(
+        "removed {}; your configuration, weights and memory are untouched",
+        path.display()
+    );
+    stopped?;
+    if let Place::Systemd(_) = place {
+        systemctl(&["daemon-reload"])?;
+    }
+    Ok(())
+}
+
+/// What the service manager says of it. Its exit code is ours.
+fn manager(place: &Place, question: Question) -> anyhow::Result<()> {
+    let path = place.path();
+    if !path.exists() {
+        bail!(
+            "hearken is no service: there is no {}; make it one with: hearken service install",
+            path.display()
+        );
+    }
+    let (program, arguments): (&str, Vec<String>) = match (place, question) {
+        (Place::Systemd(_), Question::Status) => (
+            "systemctl",
+            ["--user", "--no-pager", "status", UNIT]
+                .map(Into::into)
+                .into(),
+        ),
+        (Place::Systemd(_), Question::Logs { follow, lines }) => {
+            let mut arguments: Vec<String> = ["--user", "--no-pager", "--unit", UNIT, "--lines"]
+                .map(Into::into)
+                .into();
+            arguments.push(lines.to_string());
+            arguments.extend(follow.then(|| "--follow".into()));
+            ("journalctl", arguments)
+        }
+        (Place::Launchd(_), Question::Status) => {
+            ("launchctl", ["list", "hearken"].map(Into::into).into())
+        }
+        (Place::Launchd(_), Question::Logs { .. }) => {
+            bail!("launchd keeps its log in hearken.log in the data folder")
+        }
+    };
+    let status = Command::new(program)
+        .args(&arguments)
+        .status()
+        .with_context(|| format!("cannot run {program}"))?;
+    // `systemctl status` says with 3 that it does not run, which it has told in words as well.
+    match status.code() {
+        Some(0 | 3) => Ok(()),
+        _ => bail!("{program} {} ended with {status}", arguments.join(" ")),
+    }
+}
+
+fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
+    started("systemctl", &[&["--user"], arguments].concat())
+}
+
+fn started(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    let said = match output {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    bail!(
+        "{program} {} failed: {}; is this a desktop session? By ssh, `loginctl enable-linger` gives you one",
+        arguments.join(" "),
+        said.trim()
+    )
+}

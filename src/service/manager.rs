@@ -1,0 +1,46 @@
+//! The service manager is told that hearken hears, and that it goes on. Outside a service nobody is told anything.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+/// Signs of life for whoever supervises hearken.
+pub trait Supervisor: Send {
+    /// The conversation and the ear have both gone on since the last call, and something was heard at least once.
+    fn alive(&mut self);
+}
+
+/// systemd, by `NOTIFY_SOCKET`.
+#[derive(Default)]
+pub struct ServiceManager {
+    ready: bool,
+}
+
+impl Supervisor for ServiceManager {
+    fn alive(&mut self) {
+        if !std::mem::replace(&mut self.ready, true) {
+            tell(&[NotifyState::Ready, NotifyState::Status("listening")]);
+        }
+        tell(&[NotifyState::Watchdog]);
+    }
+}
+
+/// hearken is ending, as somebody wished.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// hearken cannot begin yet, and says what it waits for; so long at least nothing is wrong with that.
+pub fn waiting(why: &str, patience: Duration) {
+    let micros = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
+    tell(&[
+        NotifyState::Status(why),
+        NotifyState::ExtendTimeoutUsec(micros),
+    ]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("the service manager cannot be told: {error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Devices that go and come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hearken::audio::file::{FileMicrophone, Pace};
+use hearken::audio::{Microphone, MicrophoneError};
+use hearken::daemon;
+use hearken::event::Event;
+
+use super::room::*;
+use crate::scripted::Writes;
+
+/// Is there while nobody has unplugged it.
+struct Unpluggable {
+    inner: FileMicrophone,
+    unplugged: Arc<AtomicBool>,
+    told: bool,
+}
+
+impl Microphone for Unpluggable {
+    fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError> {
+        let unplugged = self.unplugged.load(Ordering::Relaxed);
+        let tells = unplugged && !self.told;
+        self.told = unplugged;
+        match (unplugged, tells) {
+            (_, true) => Err(MicrophoneError::Lost("unplugged".into())),
+            (true, false) => {
+                std::thread::sleep(Duration::from_millis(5));
+                Ok(())
+            }
+            (false, false) => self.inner.read(out, patience),
+        }
+    }
+
+    fn comes_back(&self) -> bool {
+        true
+    }
+}
+
+fn lost(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DeviceLost {
+            device: "microphone",
+            ..
+        }
+    )
+}
+
+fn found(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DeviceFound {
+            device: "microphone"
+        }
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_microphone_that_stays_away_is_told_once_and_one_that_comes_back_is_not() {
+    let unplugged = Arc::new(AtomicBool::new(false));
+    let (inner, feed) = FileMicrophone::new(Pace::AsFast);
+    let microphone = Unpluggable {
+        inner,
+        unplugged: Arc::clone(&unplugged),
+        told: false,
+    };
+    let mut room = enter_before(
+        (microphone, feed),
+        &["Samantha, are you there?"],
+        vec![Writes::Text(&["Yes."]), Writes::Text(&["Still."])],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    let plug = |out| unplugged.store(out, Ordering::Relaxed);
+    room.loudspeaker.let_play(60.0);
+    room.until("ready", |e| *e == Event::Ready).await;
+    plug(true);
+    room.until("the loss", lost).await;
+    plug(false);
+    room.say(0);
+    room.until("the return", found).await;
+    assert_eq!(room.finished().await.reply, "Yes.");
+    room.until("listening", |e| *e == Event::Listening).await;
+
+    plug(true);
+    room.until("the loss", lost).await;
+    let told = room.finished().await;
+    assert_eq!(told.reply, "I can't hear you: my microphone is gone.");
+    room.until("listening", |e| *e == Event::Listening).await;
+    plug(false);
+    room.say(0);
+    room.until("the return", found).await;
+    assert_eq!(room.finished().await.reply, "Still.");
+    assert_eq!(room.asked().len(), 2);
+    room.leave().await;
+}
+
+fn loudspeaker_lost(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DeviceLost {
+            device: "loudspeaker",
+            ..
+        }
+    )
+}
+
+fn loudspeaker_found(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DeviceFound {
+            device: "loudspeaker"
+        }
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loudspeaker_that_goes_while_nothing_sounds_is_missed_at_once() {
+    let mut room = enter(&["Samantha, hello."], vec![Writes::Text(&["Hello."])]);
+    room.until("ready", |e| *e == Event::Ready).await;
+    room.loudspeaker.desk().gone = true;
+    room.until("the loss", loudspeaker_lost).await;
+    // What is asked meanwhile is answered when it can be heard.
+    room.loudspeaker.let_play(60.0);
+    room.say(0);
+    room.until("the question", |e| matches!(e, Event::Transcribed { .. }))
+        .await;
+    room.loudspeaker.desk().gone = false;
+    room.until("the return", loudspeaker_found).await;
+    let report = room.finished().await;
+    assert_eq!((&report.reply[..], report.interrupted), ("Hello.", false));
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_loudspeaker_did_not_play_is_said_by_the_next() {
+    let said = &["Samantha, tell me a story.", "Samantha, and then?"];
+    let mut room = enter(said, vec![STORY, Writes::Text(&["The end."])]);
+    room.speaking(0).await;
+    room.loudspeaker.desk().gone = true;
+    room.until("the loss", loudspeaker_lost).await;
+    room.loudspeaker.desk().gone = false;
+    room.loudspeaker.let_play(60.0);
+    // The one that was stopped, and the one that says the rest.
+    room.until("the return", loudspeaker_found).await;
+    let rest = room.finished().await;
+    assert_eq!(
+        rest.reply,
+        "He lived in a big old castle. And he was happy."
+    );
+    room.until("listening", |e| *e == Event::Listening).await;
+    assert_eq!(room.answered(1).await.reply, "The end.");
+    let asked = &room.asked()[1];
+    let before = &asked[asked.len() - 2].text;
+    assert!(before.ends_with("And he was happy."), "{before}");
+    room.leave().await;
+}

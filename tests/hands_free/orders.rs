@@ -1,0 +1,118 @@
+//! What programs order, and people who speak meanwhile.
+
+use hearken::event::Event;
+use hearken::reply::model::Role;
+use hearken::turn::order::Order;
+use tokio::sync::oneshot;
+
+use super::room::*;
+use crate::scripted::Writes;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_orders_silence_has_heard_what_was_said_and_asks_it_no_more() {
+    let said = &["Samantha, tell me a story.", "Samantha, who was it?"];
+    let mut room = enter(said, vec![STORY, Writes::Text(&["A king."])]);
+    room.speaking(0).await;
+    let (done, stopped) = oneshot::channel();
+    room.order(Order::Stop(done)).await;
+    assert!(stopped.await.unwrap());
+    assert!(room.finished().await.interrupted);
+    room.answered(1).await;
+    let asked = room.asked();
+    let texts: Vec<_> = asked[1][1..]
+        .iter()
+        .map(|m| (m.role, m.text.as_str()))
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            (Role::User, "Tell me a story."),
+            (Role::Assistant, "Once there was a king. He lived in a"),
+            (Role::User, "(after stopping you) Who was it?"),
+        ]
+    );
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_while_a_program_has_something_said_need_not_mean_hearken() {
+    let said = &[
+        "What about the queen?",
+        "Samantha, what time is it in Oslo?",
+    ];
+    let mut room = enter(said, vec![Writes::Text(&["Late."])]);
+    let (begun, turn) = oneshot::channel();
+    let text = "The tea is ready. It is in the kitchen.";
+    room.order(Order::Say(text.into(), begun)).await;
+    turn.await.unwrap();
+    room.loudspeaker.let_play(0.5);
+    room.until("it is said", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    room.say(0);
+    room.until("full loudness again", |e| matches!(e, Event::SpeechStarted))
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    assert_eq!((&report.reply[..], report.interrupted), (text, false));
+    // No window is open afterwards either: the name is needed.
+    room.until("listening", |e| *e == Event::Listening).await;
+    room.say(0);
+    room.overheard().await;
+    assert!(room.asked().is_empty());
+    assert_eq!(room.answered(1).await.reply, "Late.");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_any_more_is_not_said() {
+    let mut room = enter(&["Samantha, tell me a story."], vec![STORY]);
+    room.speaking(0).await;
+    let (given_up, receiver) = oneshot::channel();
+    drop(receiver);
+    room.order(Order::Say("Too late.".into(), given_up)).await;
+    let (begun, turn) = oneshot::channel();
+    room.order(Order::Say("In time.".into(), begun)).await;
+    room.loudspeaker.let_play(60.0);
+    assert!(room.finished().await.reply.ends_with("And he was happy."));
+    turn.await.unwrap();
+    assert_eq!(room.finished().await.reply, "In time.");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_while_it_is_answered_stays_forgotten() {
+    let mut room = enter(&["Samantha, tell me a story."], vec![STORY]);
+    room.speaking(0).await;
+    let (done, forgotten) = oneshot::channel();
+    room.order(Order::Forget(done)).await;
+    forgotten.await.unwrap();
+    room.loudspeaker.let_play(60.0);
+    room.finished().await;
+    let (answer, history) = oneshot::channel();
+    room.order(Order::History(answer)).await;
+    assert!(history.await.unwrap().is_empty());
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_what_would_be_said() {
+    let mut room = enter(&["Samantha, go to sleep."], vec![Writes::Text(&["On it."])]);
+    room.loudspeaker.let_play(60.0);
+    room.answered(0).await;
+    room.loudspeaker.let_play(60.0);
+    for (text, reply) in [
+        ("Samantha, wake up.", "I'm listening."),
+        ("Go on.", "On it."),
+    ] {
+        let (begun, turn) = oneshot::channel();
+        room.order(Order::Ask(text.into(), begun)).await;
+        let turn = turn.await.unwrap().unwrap();
+        let report = room.finished().await;
+        assert_eq!((report.turn, &report.reply[..]), (turn, reply), "{text}");
+    }
+    let (answer, status) = oneshot::channel();
+    room.order(Order::Status(answer)).await;
+    assert!(!status.await.unwrap().asleep);
+    room.leave().await;
+}
