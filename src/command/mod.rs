@@ -160,6 +160,14 @@ pub fn misread_stop(begun: &str, whole: &str, language: &str) -> bool {
     alike >= SAME_BEGINNING && stops(begun) && stops(&[&[begun], rest].concat().join(" "))
 }
 
+/// Whether all of `text`, said over a reply, can only be a stop that was misread: "Please start talking".
+pub fn must_be_stop(text: &str, language: &str) -> bool {
+    table::of(language).iter().any(|language| {
+        let text = Text::new(text, language.letters);
+        text.len() > 0 && !text.is_too_long() && language.is_misread_stop(&text)
+    })
+}
+
 /// Commands that a reply takes note of without stopping for good.
 const OF_REPLIES: [&str; 6] = ["pause", "go-on", "louder", "quieter", "slower", "faster"];
 

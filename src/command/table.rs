@@ -47,6 +47,7 @@ pub(super) struct Language {
     pub stop: Vec<Phrase>,
     /// What calls off a question that has just been asked.
     call_off: Vec<Phrase>,
+    misread: Vec<Phrase>,
     /// Words that a listener says without wanting to speak.
     pub backchannel: Vec<Phrase>,
     /// Templates of what is answered, by key.
@@ -107,6 +108,7 @@ struct Names {
 struct Interjections {
     stop: Vec<String>,
     call_off: Vec<String>,
+    misread: Vec<String>,
     backchannel: Vec<String>,
 }
 
@@ -159,6 +161,7 @@ impl Language {
             refused: section.names.refused,
             stop: read(&section.interjections.stop)?,
             call_off: read(&section.interjections.call_off)?,
+            misread: read(&section.interjections.misread)?,
             backchannel: read(&section.interjections.backchannel)?,
             answers: section.answers,
             clock: section.clock,
@@ -211,9 +214,18 @@ impl Language {
 
     /// Whether all of `text` calls off what was asked, politeness around it set aside.
     pub fn calls_off(&self, text: &Text) -> bool {
-        let mut places = closure(&self.before, text, vec![Place { at: 0, name: None }]);
-        places = self
-            .call_off
+        self.is_all(&self.call_off, text)
+    }
+
+    /// Whether all of `text`, said over a reply, is a stop that whisper has misread.
+    pub fn is_misread_stop(&self, text: &Text) -> bool {
+        self.is_all(&self.misread, text)
+    }
+
+    /// Whether `text` is one of the phrases, politeness around it set aside.
+    fn is_all(&self, phrases: &[Phrase], text: &Text) -> bool {
+        let places = closure(&self.before, text, vec![Place { at: 0, name: None }]);
+        let places = phrases
             .iter()
             .flat_map(|phrase| phrase.ends(text, &places))
             .collect();

@@ -258,6 +258,17 @@ proptest! {
 }
 
 #[test]
+fn a_stop_that_is_misread_over_a_reply_is_one() {
+    for text in ["Please start talking.", "Start speaking, please."] {
+        assert!(must_be_stop(text, "en"), "{text}");
+        assert_eq!(recognise(text, "en"), None, "{text}");
+    }
+    for text in ["Start talking about Paris.", "Start the timer.", ""] {
+        assert!(!must_be_stop(text, "en"), "{text}");
+    }
+}
+
+#[test]
 fn a_beginning_may_become_a_command_for_the_reply() {
     for text in [
         "Louder",

@@ -123,7 +123,8 @@ impl Conductor {
             // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
             .or_else(|| named(text, language))
             .or_else(|| {
-                let stops = self.probe.stopped_for(&wanted, language);
+                let stops = self.probe.stopped_for(&wanted, language)
+                    || (circumstances.over_reply && command::must_be_stop(&wanted, language));
                 stops.then_some(Command::Stop)
             })
             // Who calls it off while hearken still thinks says it after the question.
