@@ -7,6 +7,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -279,6 +280,44 @@ fn is_steered_from_a_shell() {
     assert!(text.contains("go forward"), "{text}");
 
     assert_eq!(ctl(&["shutdown"]).0, Some(0));
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+}
+
+/// The daemon tells the service manager that it is ready when it hears, that it goes on, and that it stops.
+#[test]
+fn tells_the_service_manager_how_it_is() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let socket = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(BOUND)).unwrap();
+    let mut command = by_default(server.command(HEARKEN));
+    command
+        .args(["run", "--wait", "--json", "--set", "attention.mode=always"])
+        .env("NOTIFY_SOCKET", &socket);
+    let daemon = Daemon::start(command);
+    let mut told = Vec::new();
+    let mut until = |wanted: &str| {
+        while !told.iter().any(|line| line == wanted) {
+            let mut buffer = [0; 4096];
+            let length = manager.recv(&mut buffer).expect(wanted);
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            told.extend(text.lines().map(String::from));
+        }
+        std::mem::take(&mut told)
+    };
+    let before = until("READY=1");
+    assert!(
+        !before.iter().any(|line| line == "WATCHDOG=1"),
+        "{before:?}"
+    );
+    daemon.until("ready");
+    until("WATCHDOG=1");
+    until("WATCHDOG=1");
+    daemon.signal(Signal::SIGTERM);
+    until("STOPPING=1");
     let (code, said) = daemon.end();
     assert_eq!(code, Some(0), "{said:?}");
 }

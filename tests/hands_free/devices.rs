@@ -16,11 +16,16 @@ use crate::scripted::Writes;
 struct Unpluggable {
     inner: FileMicrophone,
     unplugged: Arc<AtomicBool>,
+    /// Its driver does not come back.
+    hangs: Arc<AtomicBool>,
     told: bool,
 }
 
 impl Microphone for Unpluggable {
     fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError> {
+        while self.hangs.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let unplugged = self.unplugged.load(Ordering::Relaxed);
         let tells = unplugged && !self.told;
         self.told = unplugged;
@@ -65,6 +70,7 @@ async fn a_microphone_that_stays_away_is_told_once_and_one_that_comes_back_is_no
     let microphone = Unpluggable {
         inner,
         unplugged: Arc::clone(&unplugged),
+        hangs: Arc::default(),
         told: false,
     };
     let mut room = enter_before(
@@ -157,5 +163,43 @@ async fn what_a_lost_loudspeaker_did_not_play_is_said_by_the_next() {
     let asked = &room.asked()[1];
     let before = &asked[asked.len() - 2].text;
     assert!(before.ends_with("And he was happy."), "{before}");
+    room.leave().await;
+}
+
+/// Who supervises hearken is told that it goes on while the conversation and the ear both do, and has heard something.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ear_that_hangs_shows_no_sign_of_life() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (inner, feed) = FileMicrophone::new(Pace::AsFast);
+    let microphone = Unpluggable {
+        inner,
+        unplugged: Arc::default(),
+        hangs: Arc::clone(&hangs),
+        told: false,
+    };
+    let mut room = enter_before(
+        (microphone, feed),
+        &["Samantha, are you there?"],
+        vec![Writes::Text(&["Yes."])],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    room.until("ready", |e| *e == Event::Ready).await;
+    let signs = || room.alive.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(signs(), 0, "nothing has been heard");
+    room.feed.play(vec![0.0; 1_600]);
+    while signs() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    hangs.store(true, Ordering::Relaxed);
+    // One may be on its way.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let before = signs();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(signs(), before);
+    hangs.store(false, Ordering::Relaxed);
+    assert_eq!(room.answered(0).await.reply, "Yes.");
     room.leave().await;
 }

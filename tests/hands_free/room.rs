@@ -19,6 +19,7 @@ use hearken::listen::continuing::Continuing;
 use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
 use hearken::listen::turn_end::TurnEndDetector;
 use hearken::reply::model::Message;
+use hearken::service::manager::Supervisor;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
 use hearken::turn::conductor::Ending;
 use hearken::turn::order::{self, Order};
@@ -248,6 +249,15 @@ impl Speaker for Loudspeaker {
     }
 }
 
+/// Counts the signs of life.
+struct Counting(Arc<AtomicUsize>);
+
+impl Supervisor for Counting {
+    fn alive(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 pub struct Room {
     pub feed: FileMicrophoneFeed,
     pub events: Receiver<Event>,
@@ -258,6 +268,8 @@ pub struct Room {
     pub reads: Arc<Mutex<Vec<usize>>>,
     /// How often a beginning was glanced at.
     pub glances: Arc<AtomicUsize>,
+    /// How often it has shown that it goes on.
+    pub alive: Arc<AtomicUsize>,
     pub loudspeaker: Loudspeaker,
     pub orders: Sender<Order>,
     pub leaving: Arc<AtomicBool>,
@@ -319,6 +331,7 @@ pub fn enter_judged(
     let (model, asked) = ScriptedModel::new(writes);
     let (own, prepared) = (Arc::clone(&model), Arc::clone(&model.prepared));
     let glances = Arc::new(AtomicUsize::new(0));
+    let alive = Arc::new(AtomicUsize::new(0));
     let reads = Arc::default();
     let (loudspeaker, (orders, taken)) = (Loudspeaker::default(), order::channel());
     let leaving = Arc::new(AtomicBool::new(false));
@@ -340,7 +353,7 @@ pub fn enter_judged(
         speaker: Box::new(loudspeaker.clone()),
         orders: taken,
         open_speaker: Some(loudspeaker.reopened()),
-        supervisor: None,
+        supervisor: Some(Box::new(Counting(Arc::clone(&alive)))),
         name_file: name_file.map(Path::to_owned),
         patience,
     };
@@ -356,6 +369,7 @@ pub fn enter_judged(
         model: own,
         reads,
         glances,
+        alive,
         loudspeaker,
         orders,
         leaving,

@@ -1,0 +1,150 @@
+//! `hearken service`: the unit as systemd reads it, and what is done to install and remove it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const HEARKEN: &str = env!("CARGO_BIN_EXE_hearken");
+
+/// A home folder, with a systemctl that writes down what it is told and does what `does` says.
+struct Home {
+    dir: tempfile::TempDir,
+}
+
+impl Home {
+    fn new(does: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("bin/systemctl");
+        std::fs::create_dir(dir.path().join("bin")).unwrap();
+        let told = dir.path().join("told");
+        let text = format!("#!/bin/sh\necho \"$*\" >>'{}'\n{does}\n", told.display());
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        Self { dir }
+    }
+
+    fn hearken(&self, arguments: &[&str]) -> Output {
+        Command::new(HEARKEN)
+            .args(arguments)
+            .env("HOME", self.dir.path())
+            .env("PATH", self.dir.path().join("bin"))
+            .env("HEARKEN_CONFIG", "/dev/null")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("HEARKEN_DATA_DIR")
+            .output()
+            .unwrap()
+    }
+
+    fn unit(&self) -> PathBuf {
+        self.dir.path().join(".config/systemd/user/hearken.service")
+    }
+
+    fn told(&self) -> Vec<String> {
+        let told = std::fs::read_to_string(self.dir.path().join("told")).unwrap_or_default();
+        told.lines().map(Into::into).collect()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn is_installed_and_removed_without_root() {
+    let home = Home::new("exit 0");
+    let before = home.hearken(&["service", "status"]);
+    assert_eq!(before.status.code(), Some(1));
+    let said = text(&before.stderr);
+    assert!(said.contains("hearken service install"), "{said}");
+
+    let output = home.hearken(&["service", "install"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let unit = std::fs::read_to_string(home.unit()).unwrap();
+    let start = format!("ExecStart=\"{HEARKEN}\" run --wait\n");
+    assert!(unit.contains(&start), "{unit}");
+    let data = home.dir.path().join(".local/share/hearken");
+    assert!(data.is_dir(), "the unit lets it write there");
+    assert!(unit.contains(&format!("ReadWritePaths=\"{}\"\n", data.display())));
+    assert_eq!(
+        home.told(),
+        [
+            "--user daemon-reload",
+            "--user enable hearken.service",
+            "--user restart hearken.service",
+        ]
+    );
+
+    assert!(home.hearken(&["service", "uninstall"]).status.success());
+    assert!(!home.unit().exists() && data.is_dir());
+    assert_eq!(
+        home.told()[3..],
+        [
+            "--user disable --now hearken.service",
+            "--user daemon-reload"
+        ]
+    );
+    let again = home.hearken(&["service", "uninstall"]);
+    assert!(again.status.success() && text(&again.stdout).contains("nothing to do"));
+}
+
+#[test]
+fn says_what_is_wrong_without_a_session() {
+    let home = Home::new("echo 'Failed to connect to bus: No medium found' >&2; exit 1");
+    let output = home.hearken(&["service", "install"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("No medium found") && said.contains("enable-linger"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn the_unit_is_understood_and_may_do_little() {
+    let home = Home::new("exit 0");
+    let printed = home.hearken(&["service", "install", "--print"]);
+    assert!(printed.status.success() && !home.unit().exists());
+    let unit = home.dir.path().join("hearken.service");
+    std::fs::write(&unit, &printed.stdout).unwrap();
+    let said = analyze(home.dir.path(), &["verify", "--user"], &unit);
+    // What is newer than the systemd of Debian 12 is passed over there.
+    let newer = ["RestartSteps", "RestartMaxDelaySec"];
+    let known = |line: &&str| !newer.iter().any(|key| line.contains(key));
+    let wrong: Vec<_> = said.lines().filter(known).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let said = analyze(
+        home.dir.path(),
+        &["security", "--user", "--offline=true"],
+        &unit,
+    );
+    let level = said
+        .lines()
+        .find(|line| line.contains("Overall exposure level"));
+    let level = level.unwrap_or_else(|| panic!("{said}"));
+    let level: f32 = level
+        .split(':')
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(level <= 3.0, "{said}");
+    eprintln!("overall exposure level {level}");
+}
+
+/// What systemd-analyze says of the unit, both streams.
+fn analyze(runtime: &Path, arguments: &[&str], unit: &Path) -> String {
+    let output = Command::new("systemd-analyze")
+        .args(arguments)
+        .arg(unit)
+        .env("XDG_RUNTIME_DIR", runtime)
+        .env("SYSTEMD_PAGER", "")
+        .output()
+        .expect("systemd-analyze (package systemd) is needed");
+    text(&output.stdout) + &text(&output.stderr)
+}
