@@ -38,6 +38,8 @@ pub struct Config {
     pub reply: Reply,
     /// From a reply to sound.
     pub speak: Speak,
+    /// What outlasts the day.
+    pub memory: Memory,
     /// How other programs reach it.
     pub control: Control,
 }
@@ -54,7 +56,27 @@ impl Default for Config {
             barge_in: BargeIn::default(),
             reply: Reply::default(),
             speak: Speak::default(),
+            memory: Memory::default(),
             control: Control::default(),
+        }
+    }
+}
+
+/// What outlasts the day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Whether the conversation is kept in a file, and gone on with by the next start.
+    pub conversation: bool,
+    /// That file; `conversation.db` in the data folder when empty.
+    pub file: PathBuf,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            conversation: true,
+            file: PathBuf::new(),
         }
     }
 }

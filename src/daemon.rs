@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audio::{EAR_RATE, Microphone, OpenSpeaker, Speaker};
 use crate::config::{Backend, Config, ConfigError, Fallback, Reply};
-use crate::event::Bus;
+use crate::event::{Bus, Event};
 use crate::listen::confirm::Confirming;
 use crate::listen::continuing::Continuing;
 use crate::listen::ear::{Detectors, Ear, EarSettings};
@@ -23,6 +23,7 @@ use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
 use crate::listen::worker::Worker;
 use crate::memory;
+use crate::memory::conversation::Keeper;
 use crate::onnx::{self, OnnxError};
 use crate::reply;
 use crate::reply::embedded::{Embedded, EmbeddedError, EmbeddedSettings};
@@ -98,6 +99,8 @@ pub struct Parts {
     pub orders: mpsc::Receiver<Order>,
     /// Where a name that is said aloud is kept; nowhere when `None`.
     pub name_file: Option<PathBuf>,
+    /// Where the conversation is kept; nowhere when `None`.
+    pub conversation_file: Option<PathBuf>,
     /// A turn that shows no progress for so long is given up; longer when the configuration lets the model take longer.
     pub patience: Duration,
 }
@@ -261,6 +264,27 @@ pub fn name(config: &Config, file: Option<&Path>) -> String {
     }
 }
 
+/// Whoever keeps the conversation in `file`; what was kept goes to `history`. Without one hearken goes on, and says so.
+fn keeper(file: &Path, turns: usize, history: &mut History, bus: &Bus) -> Option<Keeper> {
+    let tell = |bus: &Bus, what: String| {
+        tracing::warn!("{what}");
+        bus.emit(Event::Failed { what });
+    };
+    let later = bus.clone();
+    match Keeper::open(file, turns, move |what| tell(&later, what)) {
+        Ok((keeper, recalled)) => {
+            recalled.told.into_iter().for_each(|what| tell(bus, what));
+            let turns = recalled.turns.into_iter();
+            history.restore(turns.map(|turn| (turn.asked, turn.said)));
+            Some(keeper)
+        }
+        Err(error) => {
+            tell(bus, error.to_string());
+            None
+        }
+    }
+}
+
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. The ear's thread has
 /// ended when it returns; the threads `transcribe`, `voice` and `player` have nothing left to do and are ending.
 ///
@@ -303,6 +327,11 @@ pub async fn run(
             + config.reply.next_token_timeout_ms,
     );
     let synthesizer = Synthesizer::spawn(parts.voice)?;
+    // The conductor instructs it, with the name.
+    let mut history = History::new("", config.reply.history_turns, budget(&config.reply));
+    let keeper = parts
+        .conversation_file
+        .and_then(|file| keeper(&file, config.reply.history_turns, &mut history, &bus));
     let company = Company {
         heard,
         ear,
@@ -311,8 +340,8 @@ pub async fn run(
         synthesizer: synthesizer.clone(),
         player,
         played,
-        // The conductor instructs it, with the name.
-        history: History::new("", config.reply.history_turns, budget(&config.reply)),
+        history,
+        keeper,
         orders: parts.orders,
         open_speaker: parts.open_speaker,
         supervisor: parts.supervisor,

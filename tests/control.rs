@@ -64,6 +64,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         supervisor: None,
         orders: ordered,
         name_file: Some(folder.path().join("name.toml")),
+        conversation_file: None,
         patience: daemon::PATIENCE,
     };
     let mut config = Config::default();

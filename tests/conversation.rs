@@ -78,6 +78,7 @@ fn begin_with(
         open_speaker: None,
         supervisor: None,
         name_file: None,
+        conversation_file: None,
         patience: daemon::PATIENCE,
     };
     let (bus, stop) = (Bus::default(), CancellationToken::new());

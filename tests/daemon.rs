@@ -29,6 +29,8 @@ const STOPS_WITHIN: Duration = Duration::from_secs(12);
 fn by_default(mut command: Command) -> Command {
     command
         .env("HEARKEN_CONFIG", "/dev/null")
+        // Nobody's conversation is gone on with.
+        .env("HEARKEN_MEMORY__CONVERSATION", "false")
         .env_remove("HEARKEN_LOG");
     command
 }
@@ -282,6 +284,58 @@ fn is_steered_from_a_shell() {
     assert_eq!(ctl(&["shutdown"]).0, Some(0));
     let (code, said) = daemon.end();
     assert_eq!(code, Some(0), "{said:?}");
+}
+
+/// Killed in the middle of a reply: what was said before is remembered, and the sound system is free again.
+#[test]
+fn remembers_the_conversation_when_it_is_killed() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let file = dir.path().join("conversation.db");
+    let start = || {
+        let mut command = by_default(server.command(HEARKEN));
+        command
+            .args(["run", "--json", "--set", "attention.mode=always"])
+            .args(["--set", "reply.max_tokens=60"])
+            .env("HEARKEN_MEMORY__CONVERSATION", "true")
+            .env("HEARKEN_MEMORY__FILE", &file);
+        let daemon = Daemon::start(command);
+        daemon.until("ready");
+        daemon
+    };
+    let ctl = |arguments: &[&str]| {
+        let mut command = by_default(server.command(HEARKEN));
+        let output = command.arg("ctl").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = start();
+    ctl(&["ask", "What is the capital of France?"]);
+    first.until("listening");
+    let history = ctl(&["history", "--json"]);
+    assert!(history.contains("France"), "{history}");
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    first.until("clause_started");
+    first.signal(Signal::SIGKILL);
+    let _ = first.end();
+
+    let second = start();
+    assert_eq!(ctl(&["history", "--json"]), history);
+    ctl(&["history", "clear"]);
+    second.signal(Signal::SIGTERM);
+    assert_eq!(second.end().0, Some(0));
+    // A file that is damaged is told, and keeps nobody from anything.
+    std::fs::write(&file, "no database").unwrap();
+    let third = start();
+    assert_eq!(ctl(&["history", "--json"]), "[]\n");
+    third.signal(Signal::SIGTERM);
+    let (code, said) = third.end();
+    assert_eq!(code, Some(0));
+    assert!(
+        said.iter().any(|line| line.contains("set aside as")),
+        "{said:?}"
+    );
 }
 
 /// The daemon tells the service manager that it is ready when it hears, that it goes on, and that it stops.

@@ -112,6 +112,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     open_speaker: None,
                     supervisor: None,
                     name_file: None,
+                    conversation_file: None,
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();

@@ -106,6 +106,10 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     voice,
                     speaker,
                     name_file: Some(name_file),
+                    conversation_file: config
+                        .memory
+                        .conversation
+                        .then(|| store.conversation_file(&config.memory.file)),
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();

@@ -120,7 +120,9 @@ impl History {
     /// When nothing was heard there is no turn, for models want question and answer to alternate. If it was called
     /// off, the question goes in front of the next one: "the weather in Paris" – "no, in Rome".
     /// For a reply that failed, do not call this: the person was told, and asks again.
-    pub fn record(&mut self, user_text: &str, spoken_text: &str, end: End) {
+    ///
+    /// Returns what is now remembered of it: what was asked, and what was heard.
+    pub fn record(&mut self, user_text: &str, spoken_text: &str, end: End) -> Option<(&str, &str)> {
         let asked = self.asked(user_text);
         self.unanswered = None;
         let said = spoken_text.trim();
@@ -130,7 +132,7 @@ impl History {
                 let latest = || Some(user_text.trim().to_owned());
                 self.unanswered = Some(asked).filter(short).or_else(latest).filter(short);
             }
-            return;
+            return None;
         }
         self.turns.push(Turn {
             asked,
@@ -141,6 +143,20 @@ impl History {
                 End::Interrupted => INTERRUPTING,
             },
         });
+        self.trim();
+        self.turns
+            .last()
+            .map(|turn| (&turn.asked[..], &turn.said[..]))
+    }
+
+    /// Goes on with a conversation of before: what was asked and heard, oldest first.
+    pub fn restore(&mut self, turns: impl IntoIterator<Item = (String, String)>) {
+        let restored = turns.into_iter().map(|(asked, said)| Turn {
+            asked,
+            said,
+            told: "",
+        });
+        self.turns.extend(restored);
         self.trim();
     }
 

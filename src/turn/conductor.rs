@@ -43,6 +43,7 @@ use crate::listen::ear::EarHandle;
 use crate::listen::name::Name;
 use crate::listen::worker::Worker;
 use crate::listen::{Heard, Utterance};
+use crate::memory::conversation::Keeper;
 use crate::onnx::OnnxError;
 use crate::reply::history::History;
 use crate::reply::model::LanguageModel;
@@ -72,6 +73,8 @@ pub struct Company {
     pub played: mpsc::Receiver<Played>,
     /// What was said so far.
     pub history: History,
+    /// Keeps it beyond the process.
+    pub keeper: Option<Keeper>,
     /// What is ordered from outside.
     pub orders: mpsc::Receiver<Order>,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.

@@ -65,6 +65,15 @@ impl Store {
         self.data.join("name.toml")
     }
 
+    /// Where the conversation is kept, where nothing else is `set`.
+    #[must_use]
+    pub fn conversation_file(&self, set: &Path) -> PathBuf {
+        match set.as_os_str().is_empty() {
+            true => self.data.join("conversation.db"),
+            false => set.to_owned(),
+        }
+    }
+
     /// The user's own table.
     #[must_use]
     pub fn own_table(&self) -> PathBuf {

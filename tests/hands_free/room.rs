@@ -355,6 +355,7 @@ pub fn enter_judged(
         open_speaker: Some(loudspeaker.reopened()),
         supervisor: Some(Box::new(Counting(Arc::clone(&alive)))),
         name_file: name_file.map(Path::to_owned),
+        conversation_file: None,
         patience,
     };
     let bus = Bus::default();

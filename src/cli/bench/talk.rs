@@ -272,6 +272,7 @@ impl Bench<'_> {
                 open_speaker: None,
                 supervisor: None,
                 name_file: None,
+                conversation_file: None,
                 patience: daemon::PATIENCE,
             })
         })?;

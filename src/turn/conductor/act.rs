@@ -216,7 +216,10 @@ impl Conductor {
     /// A command is no part of the conversation.
     pub(super) fn remember(&mut self, turn: &Turn, spoken: &str, end: End) {
         if turn.command.is_none() && !turn.said_only && !turn.forgotten {
-            self.company.history.record(&turn.wanted, spoken, end);
+            let kept = self.company.history.record(&turn.wanted, spoken, end);
+            if let (Some(keeper), Some((asked, said))) = (&self.company.keeper, kept) {
+                keeper.add(asked, said);
+            }
             // Where the conversation differs from what the model wrote, or has been shortened, it is read anew: now, while
             // nobody waits.
             self.company.model.prepare(self.company.history.so_far());

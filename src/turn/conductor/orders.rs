@@ -72,8 +72,7 @@ impl Conductor {
                 let _ = answer.send(self.company.history.conversation());
             }
             Order::Forget(done) => {
-                self.company.history.clear();
-                self.last_reply.clear();
+                self.forget_all();
                 // What is alive would be remembered at its end.
                 self.turn.iter_mut().for_each(|turn| turn.forgotten = true);
                 self.cut.iter_mut().for_each(Cut::forget);

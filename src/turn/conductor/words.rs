@@ -239,14 +239,8 @@ impl Conductor {
                 self.company.history.call_off();
                 self.close_window();
             }
-            Command::Forget => {
-                self.company.history.forget_last();
-                self.last_reply.clear();
-            }
-            Command::ForgetAll => {
-                self.company.history.clear();
-                self.last_reply.clear();
-            }
+            Command::Forget => self.forget_last(),
+            Command::ForgetAll => self.forget_all(),
             Command::Repeat if !self.last_reply.is_empty() => {
                 return Some(self.last_reply.clone());
             }
@@ -269,6 +263,26 @@ impl Conductor {
             | Command::Date => {}
         }
         usual()
+    }
+
+    fn forget_last(&mut self) {
+        let before = self.company.history.turns();
+        self.company.history.forget_last();
+        self.last_reply.clear();
+        // A question that was not answered was not kept.
+        if let Some(keeper) = &self.company.keeper
+            && self.company.history.turns() < before
+        {
+            keeper.forget_last();
+        }
+    }
+
+    pub(super) fn forget_all(&mut self) {
+        self.company.history.clear();
+        self.last_reply.clear();
+        if let Some(keeper) = &self.company.keeper {
+            keeper.clear();
+        }
     }
 
     /// Whether words are those that hearken has just spoken. One word may be somebody's as well.

@@ -278,6 +278,8 @@ fn unconfigured(mut command: Command) -> Command {
             command.env_remove(&name);
         }
     }
+    // Nobody's conversation is gone on with.
+    command.env("HEARKEN_MEMORY__CONVERSATION", "false");
     command
 }
 

@@ -88,6 +88,7 @@ pub fn run(sound: &Path, config: &Config) -> anyhow::Result<()> {
                 open_speaker: None,
                 supervisor: None,
                 name_file: None,
+                conversation_file: None,
                 patience: daemon::PATIENCE,
             })
         });

@@ -1,0 +1,404 @@
+//! The conversation outlasts the process, however it ends: a SQLite file in the data folder, readable by its owner alone, one
+//! transaction a turn. On the thread `memory`, so that a slow disk delays no turn.
+//!
+//! What is forgotten is overwritten in the file. A file that is damaged or somebody else's is set aside under another
+//! name, never deleted.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, params};
+
+/// Says that a SQLite file is a conversation of hearken's: "hear" in ASCII.
+const APPLICATION: i32 = 0x6865_6172;
+/// The layout of the table. It grows with every change.
+const LAYOUT: i32 = 1;
+/// So many turns are kept; the oldest go.
+const MOST: i64 = 1_000;
+/// Another program may be reading the file; it is waited for so long.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the conversation cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the conversation cannot be kept in {path}: {reason}; this time nothing outlasts the process"
+)]
+pub struct ConversationError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// A turn that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What was asked, as the model was told.
+    pub asked: String,
+    /// What of the answer was heard.
+    pub said: String,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    /// The latest turns, oldest first.
+    pub turns: Vec<Kept>,
+    /// What had to be done with the file, for a person.
+    pub told: Option<String>,
+}
+
+enum Job {
+    Add(Kept),
+    ForgetLast,
+    Clear,
+}
+
+/// Keeps the conversation. Dropping it writes down what is still to be written.
+pub struct Keeper {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Opens or creates `file` and recalls its latest `turns` turns. What cannot be written later is told to `failed`, once
+    /// until it can be written again.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened.
+    pub fn open(
+        file: &Path,
+        turns: usize,
+        failed: impl Fn(String) + Send + 'static,
+    ) -> Result<(Self, Recalled), ConversationError> {
+        let unusable = |reason: String| ConversationError {
+            path: file.to_owned(),
+            reason,
+        };
+        let mut recalled = Recalled::default();
+        let connection = match opened(file) {
+            Ok(connection) => connection,
+            Err(Unusable::System(reason)) => return Err(unusable(reason)),
+            Err(Unusable::NotOurs(reason)) => {
+                let aside = set_aside(file).map_err(|error| unusable(error.to_string()))?;
+                recalled.told = Some(format!(
+                    "{} {reason}; it was set aside as {}, and a new one begun",
+                    file.display(),
+                    aside.display()
+                ));
+                match opened(file) {
+                    Ok(connection) => connection,
+                    Err(Unusable::System(reason) | Unusable::NotOurs(reason)) => {
+                        return Err(unusable(reason));
+                    }
+                }
+            }
+        };
+        recalled.turns = latest(&connection, turns).map_err(|error| unusable(error.to_string()))?;
+        let (jobs, waiting) = channel();
+        let path = file.to_owned();
+        let thread = std::thread::Builder::new()
+            .name("memory".into())
+            .spawn(move || {
+                let mut told = false;
+                for job in waiting {
+                    match done(&connection, &job) {
+                        Ok(()) => told = false,
+                        Err(error) if !std::mem::replace(&mut told, true) => {
+                            failed(format!(
+                                "the conversation cannot be written to {}: {error}",
+                                path.display()
+                            ));
+                        }
+                        Err(_) => {}
+                    }
+                }
+            })
+            .map_err(|error| unusable(error.to_string()))?;
+        let keeper = Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        };
+        Ok((keeper, recalled))
+    }
+
+    /// Keeps a turn.
+    pub fn add(&self, asked: &str, said: &str) {
+        self.order(Job::Add(Kept {
+            asked: asked.to_owned(),
+            said: said.to_owned(),
+        }));
+    }
+
+    /// The last turn is forgotten.
+    pub fn forget_last(&self) {
+        self.order(Job::ForgetLast);
+    }
+
+    /// All is forgotten.
+    pub fn clear(&self) {
+        self.order(Job::Clear);
+    }
+
+    fn order(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // The thread lives as long as this.
+            let _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that keeps the conversation broke");
+        }
+    }
+}
+
+enum Unusable {
+    /// The file is damaged, or is something else.
+    NotOurs(String),
+    /// It cannot be had at all.
+    System(String),
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::NotOurs("is damaged".into()),
+            _ => Self::System(error.to_string()),
+        }
+    }
+}
+
+fn opened(file: &Path) -> Result<Connection, Unusable> {
+    let system = |error: std::io::Error| Unusable::System(error.to_string());
+    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(system)?;
+    // SQLite gives the files beside it the same mode.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(system)?;
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(BUSY)?;
+    let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
+    let tables = number("SELECT count(*) FROM sqlite_master")?;
+    let (application, layout) = (
+        number("PRAGMA application_id")?,
+        number("PRAGMA user_version")?,
+    );
+    let empty = tables == 0 && application == 0 && layout == 0;
+    if !empty && application != APPLICATION {
+        return Err(Unusable::NotOurs("is no conversation of hearken's".into()));
+    }
+    if !empty && layout != LAYOUT {
+        return Err(Unusable::NotOurs(format!(
+            "has layout {layout}, which this hearken does not know"
+        )));
+    }
+    let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if sound != "ok" {
+        return Err(Unusable::NotOurs("is damaged".into()));
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Each turn is on the disk before the next.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    if empty {
+        connection.execute_batch(&format!(
+            "BEGIN;
+             CREATE TABLE turn (
+                 id INTEGER PRIMARY KEY,
+                 at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+                 asked TEXT NOT NULL,
+                 said TEXT NOT NULL
+             ) STRICT;
+             PRAGMA application_id = {APPLICATION};
+             PRAGMA user_version = {LAYOUT};
+             COMMIT;"
+        ))?;
+    }
+    Ok(connection)
+}
+
+/// Gives the file, and SQLite's own beside it, another name.
+fn set_aside(file: &Path) -> std::io::Result<PathBuf> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    let with = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let free = |n: &u32| !with(file, &format!(".{now}-{n}")).exists();
+    let number = (1..1_000).find(free).unwrap_or(1_000);
+    let aside = with(file, &format!(".{now}-{number}"));
+    std::fs::rename(file, &aside)?;
+    for own in ["-wal", "-shm"] {
+        // They need not be there.
+        let _ = std::fs::rename(with(file, own), with(&aside, own));
+    }
+    Ok(aside)
+}
+
+fn latest(connection: &Connection, turns: usize) -> rusqlite::Result<Vec<Kept>> {
+    let mut query = connection.prepare("SELECT asked, said FROM turn ORDER BY id DESC LIMIT ?1")?;
+    let kept = |row: &rusqlite::Row<'_>| {
+        Ok(Kept {
+            asked: row.get(0)?,
+            said: row.get(1)?,
+        })
+    };
+    let most = i64::try_from(turns).unwrap_or(MOST);
+    let mut turns = query
+        .query_map([most], kept)?
+        .collect::<Result<Vec<_>, _>>()?;
+    turns.reverse();
+    Ok(turns)
+}
+
+fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    match job {
+        Job::Add(Kept { asked, said }) => {
+            transaction.execute(
+                "INSERT INTO turn (asked, said) VALUES (?1, ?2)",
+                params![asked, said],
+            )?;
+            transaction.execute(
+                "DELETE FROM turn WHERE id <= (SELECT max(id) FROM turn) - ?1",
+                [MOST],
+            )?;
+        }
+        Job::ForgetLast => {
+            transaction.execute("DELETE FROM turn WHERE id = (SELECT max(id) FROM turn)", [])?;
+        }
+        Job::Clear => {
+            transaction.execute("DELETE FROM turn", [])?;
+        }
+    }
+    transaction.commit()?;
+    if !matches!(job, Job::Add(_)) {
+        // Nor is it to stay in the log of what was written.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn open(file: &Path) -> (Keeper, Recalled) {
+        Keeper::open(file, 8, |what| panic!("{what}")).unwrap()
+    }
+
+    fn asked(recalled: &Recalled) -> Vec<&str> {
+        recalled.turns.iter().map(|t| &t.asked[..]).collect()
+    }
+
+    #[test]
+    fn a_conversation_is_recalled_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("below/conversation.db");
+        let (keeper, recalled) = open(&file);
+        assert!(recalled.turns.is_empty() && recalled.told.is_none());
+        for n in 0..10 {
+            keeper.add(&format!("question {n}"), "답");
+        }
+        keeper.forget_last();
+        drop(keeper);
+        let (keeper, recalled) = open(&file);
+        assert_eq!(asked(&recalled)[..2], ["question 1", "question 2"]);
+        assert_eq!(recalled.turns.last().unwrap().said, "답");
+        assert_eq!(recalled.turns.len(), 8);
+        for path in std::fs::read_dir(file.parent().unwrap()).unwrap() {
+            let path = path.unwrap().path();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+        keeper.clear();
+        drop(keeper);
+        assert!(open(&file).1.turns.is_empty());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_in_no_file_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("conversation.db");
+        let holds = |secret: &str| {
+            let files = std::fs::read_dir(dir.path()).unwrap();
+            files
+                .map(|f| std::fs::read(f.unwrap().path()).unwrap())
+                .any(|bytes| bytes.windows(secret.len()).any(|w| w == secret.as_bytes()))
+        };
+        let (keeper, _) = open(&file);
+        keeper.add("my secret wish", "noted");
+        drop(keeper);
+        assert!(holds("my secret wish"));
+        let (keeper, _) = open(&file);
+        keeper.forget_last();
+        drop(keeper);
+        assert!(!holds("my secret wish"));
+    }
+
+    #[test]
+    fn what_is_damaged_or_somebody_elses_is_set_aside_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("conversation.db");
+        let foreign = {
+            let path = dir.path().join("foreign");
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch("CREATE TABLE photos (x)").unwrap();
+            drop(connection);
+            std::fs::read(path).unwrap()
+        };
+        let newer = {
+            let path = dir.path().join("newer");
+            drop(open(&path).0);
+            let connection = Connection::open(&path).unwrap();
+            connection.pragma_update(None, "user_version", 99).unwrap();
+            drop(connection);
+            std::fs::read(path).unwrap()
+        };
+        let mut torn = {
+            let path = dir.path().join("torn");
+            let (keeper, _) = open(&path);
+            (0..200).for_each(|n| keeper.add(&"x".repeat(400), &n.to_string()));
+            drop(keeper);
+            std::fs::read(path).unwrap()
+        };
+        torn[4_096..12_288].fill(0xa5);
+        for bytes in [b"no database at all".repeat(100), foreign, newer, torn] {
+            std::fs::write(&file, &bytes).unwrap();
+            let (keeper, recalled) = open(&file);
+            let told = recalled.told.unwrap();
+            assert!(told.contains("set aside as"), "{told}");
+            let aside = told.split("set aside as ").nth(1).unwrap();
+            let aside = aside.split(',').next().unwrap();
+            assert_eq!(std::fs::read(aside).unwrap(), bytes, "{told}");
+            keeper.add("a", "b");
+            drop(keeper);
+            assert_eq!(asked(&open(&file).1), ["a"]);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_told() {
+        let error = Keeper::open(Path::new("/proc/none/conversation.db"), 8, |_| ());
+        let told = error.err().unwrap().to_string();
+        assert!(told.contains("/proc/none/conversation.db"), "{told}");
+    }
+}
