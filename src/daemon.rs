@@ -1,6 +1,8 @@
 //! Builds the parts that the configuration names, holds the conversation, and stops everything in the order of the
 //! path: ear, turn, voice, loudspeaker, language model.
 
+pub mod change;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,6 +266,41 @@ pub fn name(config: &Config, file: Option<&Path>) -> String {
     }
 }
 
+/// How a conversation is held, as the configuration has it.
+fn manners(
+    config: &Config,
+    name: Name,
+    cancels: bool,
+    name_file: Option<PathBuf>,
+    patience: Duration,
+) -> Manners {
+    let slowest_model = Duration::from_millis(
+        config.reply.connect_timeout_ms
+            + config.reply.first_token_timeout_ms
+            + config.reply.next_token_timeout_ms,
+    );
+    Manners {
+        name,
+        configured_name: config.name.clone(),
+        name_file,
+        instructions: config.reply.system_prompt.clone(),
+        attention: Attention::new(&config.attention),
+        language: match &config.listen.language[..] {
+            "auto" => config.listen.languages.first().cloned(),
+            fixed => Some(fixed.to_owned()),
+        }
+        .unwrap_or_else(|| "en".into()),
+        policy: barge_in::policy(&config.barge_in, cancels, config.attention.mode),
+        duck_db: config.barge_in.duck_db,
+        volume_percent: config.audio.volume_percent,
+        rate_percent: config.speak.rate_percent,
+        tail: TAIL,
+        patience: patience.max(slowest_model * 2),
+        longest: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
+        chimes: config.audio.chimes,
+    }
+}
+
 /// Whoever keeps the conversation in `file`; what was kept goes to `history`. Without one hearken goes on, and says so.
 fn keeper(file: &Path, turns: usize, history: &mut History, bus: &Bus) -> Option<Keeper> {
     let tell = |bus: &Bus, what: String| {
@@ -321,11 +358,6 @@ pub async fn run(
     if config.audio.chimes {
         player.chime(Chime::Listening);
     }
-    let slowest_model = Duration::from_millis(
-        config.reply.connect_timeout_ms
-            + config.reply.first_token_timeout_ms
-            + config.reply.next_token_timeout_ms,
-    );
     let synthesizer = Synthesizer::spawn(parts.voice)?;
     // The conductor instructs it, with the name.
     let mut history = History::new("", config.reply.history_turns, budget(&config.reply));
@@ -346,26 +378,7 @@ pub async fn run(
         open_speaker: parts.open_speaker,
         supervisor: parts.supervisor,
     };
-    let manners = Manners {
-        name,
-        configured_name: config.name.clone(),
-        name_file: parts.name_file,
-        instructions: config.reply.system_prompt.clone(),
-        attention: Attention::new(&config.attention),
-        language: match &config.listen.language[..] {
-            "auto" => config.listen.languages.first().cloned(),
-            fixed => Some(fixed.to_owned()),
-        }
-        .unwrap_or_else(|| "en".into()),
-        policy: barge_in::policy(&config.barge_in, cancels, config.attention.mode),
-        duck_db: config.barge_in.duck_db,
-        volume_percent: config.audio.volume_percent,
-        rate_percent: config.speak.rate_percent,
-        tail: TAIL,
-        patience: parts.patience.max(slowest_model * 2),
-        longest: config.listen.max_utterance_ms as usize * (EAR_RATE as usize / 1000),
-        chimes: config.audio.chimes,
-    };
+    let manners = manners(config, name, cancels, parts.name_file, parts.patience);
     let ending = converse(company, manners, bus, shutdown).await;
     // A model that is at work while the process ends complains on the terminal.
     let _ = tokio::time::timeout(LAST_CLAUSE, synthesizer.settle()).await;

@@ -18,6 +18,11 @@ const BACKLOG: usize = 256;
 pub enum Event {
     /// The devices and models are open; hearken listens from now on.
     Ready,
+    /// Another configuration is in force.
+    Reloaded {
+        /// The keys that have changed, such as `speak.voice`.
+        keys: Vec<String>,
+    },
     /// A turn is over, and hearken listens again.
     Listening,
     /// Somebody began to speak.

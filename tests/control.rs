@@ -50,7 +50,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();
     let claim = Claim::new(&socket).unwrap();
-    let server = control::serve(claim, orders, bus.clone(), stop.clone()).unwrap();
+    let server = control::serve(claim, orders, bus.clone(), stop.clone(), None).unwrap();
     let parts = Parts {
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),

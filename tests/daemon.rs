@@ -338,6 +338,98 @@ fn remembers_the_conversation_when_it_is_killed() {
     );
 }
 
+/// Name, voice, thresholds, loudspeaker and language model are others while the conversation goes on; a bad configuration
+/// changes nothing.
+#[test]
+fn takes_another_configuration_without_a_restart() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let file = dir.path().join("hearken.toml");
+    let always = "[attention]\nmode = \"always\"\n";
+    let write = |text: &str| std::fs::write(&file, format!("{text}{always}")).unwrap();
+    write("");
+    let ctl = |arguments: &[&str]| {
+        let mut command = by_default(server.command(HEARKEN));
+        let output = command.arg("ctl").args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout) + &text(output.stderr),
+        )
+    };
+    let mut command = by_default(server.command(HEARKEN));
+    command.args(["run", "--json"]).env("HEARKEN_CONFIG", &file);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    let (code, reply) = ctl(&["ask", "What is the capital of France?"]);
+    assert_eq!(code, Some(0), "{reply}");
+    daemon.until("listening");
+
+    // At once on a signal.
+    write("name = \"Anna\"\n[speak]\nvoice = \"espeak:en\"\n[listen]\nhangover_ms = 700\n");
+    daemon.signal(Signal::SIGHUP);
+    let keys = daemon.until("reloaded")["keys"].clone();
+    assert_eq!(
+        keys,
+        serde_json::json!(["listen.hangover_ms", "name", "speak.voice"])
+    );
+    assert!(ctl(&["status"]).1.contains("Anna"));
+
+    // Nonsense changes nothing, and is told to who asked and to who looks on.
+    write("name = 3\n");
+    let (code, told) = ctl(&["reload"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("line 1") && told.contains("stays in force"),
+        "{told}"
+    );
+    assert!(
+        daemon.until("failed")["what"]
+            .as_str()
+            .unwrap()
+            .contains("stays in force")
+    );
+    assert!(ctl(&["status"]).1.contains("Anna"));
+
+    // By itself when the file has changed; what is only read at the start waits for that.
+    write(
+        "[reply]\nmodel = \"smollm2-135m\"\n[audio]\nloudspeaker = \"other\"\nmicrophone = \"other\"\n[echo]\ngain_control = true\n",
+    );
+    let keys = daemon.until("reloaded")["keys"].to_string();
+    for key in [
+        "reply.model",
+        "audio.loudspeaker",
+        "audio.microphone",
+        "speak.voice",
+        "name",
+    ] {
+        assert!(keys.contains(key) && !keys.contains("echo"), "{keys}");
+    }
+    assert!(
+        ctl(&["reload"])
+            .1
+            .contains("after a restart: echo.gain_control")
+    );
+
+    // The conversation has gone on, and goes on.
+    assert!(ctl(&["history"]).1.contains("France"));
+    let spoken = dir.path().join("said.wav");
+    let recorder = server.record_speaker(&spoken);
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed");
+    let text = heard["text"].as_str().unwrap().to_lowercase();
+    assert!(text.contains("go forward"), "{text}");
+    let turn = daemon.until("turn_finished");
+    assert!(turn["failure"].is_null(), "{turn}");
+    daemon.until("listening");
+    let _ = recorder.stop();
+    reads(&spoken, turn["reply"].as_str().unwrap());
+    daemon.signal(Signal::SIGTERM);
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+}
+
 /// The daemon tells the service manager that it is ready when it hears, that it goes on, and that it stops.
 #[test]
 fn tells_the_service_manager_how_it_is() {

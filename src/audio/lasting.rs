@@ -37,6 +37,17 @@ impl Lasting {
         }
     }
 
+    /// Begins without a device; `open` brings the first.
+    pub fn closed(open: OpenMicrophone) -> Self {
+        Self {
+            open,
+            device: None,
+            next: Instant::now(),
+            told: false,
+            dropped: 0,
+        }
+    }
+
     fn leave(&mut self) {
         self.dropped += self.device.take().map_or(0, |device| device.dropped());
     }

@@ -82,6 +82,12 @@ enum Wish {
         #[arg(value_parser = ["clear"])]
         clear: Option<String>,
     },
+    /// Read the configuration anew, as when its file changes or on SIGHUP
+    Reload {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// End it
     Shutdown,
 }
@@ -254,6 +260,26 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     _ => "hearken",
                 };
                 println!("{who}: {}", printable(text(&message["text"])));
+            }
+            Ok(())
+        }
+        Wish::Reload { json } => {
+            let reloaded = wire.ask(json!({"method": "reload"}))?;
+            if *json {
+                println!("{reloaded}");
+                return Ok(());
+            }
+            let keys = |of: &str| {
+                let keys = reloaded[of].as_array().into_iter().flatten();
+                keys.map(text).collect::<Vec<_>>().join(", ")
+            };
+            match &keys("changed")[..] {
+                "" => println!("nothing has changed that could be taken now"),
+                changed => println!("in force now: {changed}"),
+            }
+            let restart = keys("restart");
+            if !restart.is_empty() {
+                println!("in force after a restart: {restart}");
             }
             Ok(())
         }

@@ -10,6 +10,7 @@ mod ctl;
 mod devices;
 mod exit;
 mod push;
+mod reload;
 mod run;
 mod say;
 mod service;
@@ -113,7 +114,13 @@ pub fn main() -> ExitCode {
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .map_err(anyhow::Error::from)
         .and_then(|config| match cli.command {
-            Command::Run(args) => run::run(&args, &config),
+            Command::Run(args) => {
+                let source = reload::Source {
+                    file: cli.config.clone(),
+                    set: cli.set.clone(),
+                };
+                run::run(&args, &config, source)
+            }
             Command::Converse(args) => converse::run(&args, &config),
             Command::Transcribe(args) => transcribe::run(args, &config),
             Command::Say(args) => say::run(args, &config),

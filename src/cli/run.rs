@@ -14,9 +14,11 @@ use hearken::service::manager::{self, ServiceManager};
 use hearken::speak;
 use hearken::turn::order;
 use hearken::weights::Store;
+use tokio::sync::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::push;
+use super::reload::{Reloader, Source};
 use super::signal::Stop;
 
 /// Arguments of `hearken run`.
@@ -43,7 +45,7 @@ const LOOKS_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Runs the command.
-pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
     // Before anything is opened that another hearken may have.
     let claim = match config.control.enabled {
@@ -77,6 +79,8 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         let name_file = store.name_file();
         let name = daemon::name(config, Some(&name_file));
         mind.warm(config, &name);
+        let model = Arc::clone(&mind.model);
+        let mind = Arc::new(Mutex::new(mind));
         let (orders, ordered) = order::channel();
         push::listen(&orders, config.attention.mode)?;
         let opened = tokio::task::block_in_place(|| {
@@ -101,7 +105,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     vad: Box::new(vad),
                     wake,
                     transcriber: Box::new(transcriber),
-                    model: mind.model.clone(),
+                    model: Arc::clone(&model),
                     turn_end,
                     voice,
                     speaker,
@@ -114,8 +118,19 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();
+                let reloader = Reloader {
+                    config: config.clone(),
+                    source,
+                    store: Store::new(&config.data_dir),
+                    orders: orders.clone(),
+                    bus: bus.clone(),
+                    mind: Arc::clone(&mind),
+                };
+                let reload = reloader.watch()?;
                 let _control = claim
-                    .map(|claim| control::serve(claim, orders, bus.clone(), stop.token()))
+                    .map(|claim| {
+                        control::serve(claim, orders, bus.clone(), stop.token(), Some(reload))
+                    })
                     .transpose()?;
                 let attention = config.attention.mode;
                 let (done, printed) = tokio::sync::oneshot::channel::<()>();
@@ -133,7 +148,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             }
             Err(error) => Err(error),
         };
-        mind.stop().await;
+        mind.lock().await.stop().await;
         outcome?;
         stop.outcome()
     })
@@ -210,6 +225,10 @@ fn as_line(event: &Event, colour: bool, attention: Mode, name: &str) -> Option<S
             "{bold}the {device} is gone{plain}{dim} ({why}); looking for it{plain}"
         )),
         Event::DeviceFound { device } => Some(format!("{dim}the {device} is back{plain}")),
+        Event::Reloaded { keys } => Some(format!(
+            "{dim}another configuration is in force: {}{plain}",
+            keys.join(", ")
+        )),
         Event::Muted => Some(format!("{dim}muted: the microphone is closed{plain}")),
         Event::Unmuted => Some(format!("{dim}the microphone is open again{plain}")),
         Event::Asleep => Some(format!("{dim}asleep; say the name to wake it{plain}")),

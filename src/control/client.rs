@@ -13,7 +13,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, parse};
-use super::{LONGEST_LINE, PROTOCOL};
+use super::{LONGEST_LINE, PROTOCOL, Reload};
 use crate::event::json::event_json;
 use crate::event::{Bus, Event};
 use crate::turn::order::{Order, Status};
@@ -31,6 +31,7 @@ pub(super) struct Desk {
     pub orders: mpsc::Sender<Order>,
     pub bus: Bus,
     pub shutdown: CancellationToken,
+    pub reload: Option<Reload>,
 }
 
 /// The program is gone, or has to go.
@@ -151,6 +152,19 @@ impl Served {
                 // First the subscription: what happens while the snapshot is made is told twice rather than never.
                 self.events = Some(self.desk.bus.subscribe());
                 self.status().await
+            }
+            Request::Reload => {
+                let Some(reload) = &self.desk.reload else {
+                    return Err("there is no configuration to be read anew".into());
+                };
+                let (done, reloaded) = oneshot::channel();
+                let ending = || "hearken is ending".to_owned();
+                reload.send(done).await.map_err(|_| ending())?;
+                let reloaded = tokio::time::timeout(ANSWERED_WITHIN, reloaded)
+                    .await
+                    .map_err(|_| "it is not in force yet: somebody speaks with hearken".to_owned())?
+                    .map_err(|_| ending())??;
+                serde_json::to_value(reloaded).map_err(|error| error.to_string())
             }
             Request::Shutdown => {
                 self.desk.shutdown.cancel();

@@ -10,6 +10,9 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
 pub use claim::{Claim, ClaimError};
 pub use serve::{Server, serve};
 
@@ -18,6 +21,18 @@ pub const PROTOCOL: u32 = 1;
 
 /// The longest line that is read, in bytes: a long text to be said fits easily.
 pub const LONGEST_LINE: usize = 64 * 1024;
+
+/// What reading the configuration anew has brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// Keys that are in force now and were not before.
+    pub changed: Vec<String>,
+    /// Keys that have changed and are in force after a restart.
+    pub restart: Vec<String>,
+}
+
+/// Asks for the configuration to be read anew. The answer is one sentence when it cannot be had.
+pub type Reload = mpsc::Sender<oneshot::Sender<Result<Reloaded, String>>>;
 
 /// Where the socket is: what is set, or else in the user's folder for running programs, or else in the data folder.
 pub fn socket_path(set: &Path, data_dir: &Path) -> PathBuf {

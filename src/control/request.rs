@@ -31,6 +31,8 @@ pub(super) enum Request {
     Forget,
     /// Tell events from now on, on this connection.
     Events,
+    /// Read the configuration anew.
+    Reload,
     /// End.
     Shutdown,
 }

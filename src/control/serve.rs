@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use super::Reload;
 use super::claim::Claim;
 use super::client::{Desk, attend, refuse};
 use crate::event::Bus;
@@ -34,7 +35,7 @@ impl Drop for Server {
 }
 
 /// Serves `listener` until the server is dropped. Orders go to `orders`, events come from `bus`, and who asks for it stops
-/// the daemon by `shutdown`.
+/// the daemon by `shutdown`, or has its configuration read anew by `reload`.
 ///
 /// # Errors
 /// When the system gives no thread or does not take the socket.
@@ -43,6 +44,7 @@ pub fn serve(
     orders: Sender<Order>,
     bus: Bus,
     shutdown: CancellationToken,
+    reload: Option<Reload>,
 ) -> std::io::Result<Server> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,6 +61,7 @@ pub fn serve(
                 orders,
                 bus,
                 shutdown,
+                reload,
             };
             let served = runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener)?;

@@ -76,6 +76,8 @@ struct Shared {
     brought: AtomicBool,
     /// Another loudspeaker plays from now on, or none.
     far_end: Mutex<Option<Option<FarEnd>>>,
+    /// It is to hear by other means.
+    change: Mutex<Option<EarChange>>,
     /// See [`Words`].
     words: AtomicU64,
     /// Bits of an `f32`.
@@ -116,6 +118,14 @@ pub struct Detectors {
     pub turn_end: Option<Box<dyn TurnEndDetector>>,
 }
 
+/// Other means to hear by.
+pub struct EarChange {
+    /// Another microphone.
+    pub microphone: Option<Box<dyn Microphone>>,
+    /// Other detectors, and how they are used.
+    pub detectors: Option<(Detectors, EarSettings)>,
+}
+
 impl Ear {
     /// Starts the thread `ear`, which reads `mic` until it ends, fails, or the handle is dropped, and tells `out` what
     /// it hears. When `out` is full the ear waits, and the microphone's ring counts what is lost; nothing of what was
@@ -135,14 +145,10 @@ impl Ear {
         let (ending, ended) = channel();
         let canceller = Canceller::new(echo, far_end);
         let standing = canceller.standing();
-        let gated = Gated::new(detectors.vad, Arc::clone(&standing));
         let mut listening = Listening {
             mic,
             canceller,
-            segmenter: Segmenter::new(Box::new(gated), &settings)
-                .with_wake(detectors.wake)
-                .with_turn_end(detectors.turn_end)
-                .telling_pauses(),
+            segmenter: segmenter(detectors, &standing, &settings),
             out,
             shared: Arc::clone(&shared),
             mute: Mute::Off,
@@ -163,7 +169,21 @@ impl Ear {
     }
 }
 
+fn segmenter(detectors: Detectors, standing: &Arc<Standing>, settings: &EarSettings) -> Segmenter {
+    let gated = Gated::new(detectors.vad, Arc::clone(standing));
+    Segmenter::new(Box::new(gated), settings)
+        .with_wake(detectors.wake)
+        .with_turn_end(detectors.turn_end)
+        .telling_pauses()
+}
+
 impl EarHandle {
+    /// Hears by other means from now on. What is being said is dismissed.
+    pub fn change(&self, change: EarChange) {
+        let mut slot = self.shared.change.lock();
+        *slot.as_deref_mut().unwrap_or_else(|e| e.get_mut()) = Some(change);
+    }
+
     /// While true (hearken speaks), what the microphone brings is read and dropped. What was being said is dismissed,
     /// and the pre-roll begins anew when it is false again.
     pub fn ignore(&self, ignore: bool) {
@@ -277,6 +297,11 @@ impl Listening {
             if let Some(far_end) = far_end {
                 self.canceller.set_far_end(far_end);
             }
+            let change = self.shared.change.lock().ok().and_then(|mut c| c.take());
+            if let Some(change) = change {
+                self.change(change, &mut heard);
+                dropped = self.mic.dropped();
+            }
             self.mute_or_not(&mut heard);
             if !self.tell(&mut heard) {
                 return;
@@ -367,6 +392,20 @@ impl Listening {
             if !self.tell(&mut heard) || over {
                 return;
             }
+        }
+    }
+
+    /// Hears by other means.
+    fn change(&mut self, change: EarChange, heard: &mut Vec<Heard>) {
+        self.segmenter.skip(&[], heard);
+        if let Some(microphone) = change.microphone {
+            // The old one is closed first: some cards serve one at a time.
+            self.mic.close();
+            self.mic = microphone;
+            self.canceller.place_anew();
+        }
+        if let Some((detectors, settings)) = change.detectors {
+            self.segmenter = segmenter(detectors, &self.canceller.standing(), &settings);
         }
     }
 

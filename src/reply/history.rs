@@ -160,6 +160,12 @@ impl History {
         self.trim();
     }
 
+    /// Remembers no more than so many turns in so many tokens from now on (see [`History::new`]).
+    pub fn resize(&mut self, max_turns: usize, budget_tokens: usize) {
+        (self.max_turns, self.budget_tokens) = (max_turns, budget_tokens);
+        self.trim();
+    }
+
     /// Forgets the last turn, or the question that was not answered; whether there was one.
     pub fn forget_last(&mut self) -> bool {
         self.unanswered.take().is_some() || self.turns.pop().is_some()

@@ -70,6 +70,15 @@ impl Attention {
         }
     }
 
+    /// As another configuration has it; whether it sleeps, and its window, stay.
+    pub fn configure(&mut self, config: &Self) {
+        *self = Self {
+            asleep: self.asleep,
+            window: self.window,
+            ..config.clone()
+        };
+    }
+
     /// Whether anything that is said now is taken to be for hearken.
     pub fn is_open(&self, now: Instant) -> bool {
         (self.mode == Mode::Always && !self.asleep) || self.in_window(now)

@@ -4,6 +4,7 @@
 mod act;
 mod after;
 mod ahead;
+mod change;
 mod devices;
 mod draft;
 mod held;
@@ -38,6 +39,7 @@ use super::timing::{Gaps, Stage, Timing};
 use crate::audio::{EAR_RATE, MicrophoneError, OpenSpeaker, Speaker, SpeakerError};
 use crate::command::Command;
 use crate::config::Policy;
+use crate::daemon::change::Change;
 use crate::event::{Bus, Event};
 use crate::listen::ear::EarHandle;
 use crate::listen::name::Name;
@@ -252,6 +254,7 @@ pub async fn converse(
         to_say: VecDeque::new(),
         by_order: false,
         hushing: false,
+        changes: VecDeque::new(),
         muting: VecDeque::new(),
         muted: false,
         missing: None,
@@ -314,6 +317,8 @@ struct Conductor {
     by_order: bool,
     /// A reply is being stopped, and nobody has spoken.
     hushing: bool,
+    /// Changes that wait until nothing goes on.
+    changes: VecDeque<(Box<Change>, oneshot::Sender<()>)>,
     /// Who waits until the microphone is closed or opened.
     muting: VecDeque<(bool, oneshot::Sender<()>)>,
     muted: bool,
@@ -344,6 +349,7 @@ impl Conductor {
             while let Some(note) = self.replay.pop_front() {
                 self.note(note);
             }
+            self.change_what_waits().await?;
             self.say_what_waits();
             self.company.ear.keen(self.began_in_window || self.open());
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);

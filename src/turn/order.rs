@@ -4,13 +4,13 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::TurnId;
+use crate::daemon::change::Change;
 use crate::reply::model::Message;
 
 /// Orders that may wait for the conductor. It takes them at once; more is a flood, and who sends it waits.
 const WAITING: usize = 16;
 
 /// An order. Who gave it may have gone when it is answered.
-#[derive(Debug)]
 pub enum Order {
     /// Listen to what is said next, without the name.
     Listen,
@@ -31,6 +31,8 @@ pub enum Order {
     History(oneshot::Sender<Vec<Message>>),
     /// Forget what was said so far.
     Forget(oneshot::Sender<()>),
+    /// Go on with other parts, as soon as nothing goes on. Answered when that is so.
+    Change(Box<Change>, oneshot::Sender<()>),
     /// Tell how things are.
     Status(oneshot::Sender<Status>),
 }

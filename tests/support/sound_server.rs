@@ -21,10 +21,12 @@ impl SoundServer {
     /// Starts a server and waits until its devices work.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // Without the system's own configuration: no card and no user's setting can get in the way.
+        // Without the system's own configuration: no card and no user's setting can get in the way. The same devices have
+        // another name as well.
         std::fs::write(
             dir.path().join("alsa.conf"),
-            "pcm.!default { type pulse }\nctl.!default { type pulse }\n",
+            "pcm.!default { type pulse }\nctl.!default { type pulse }\n\
+             pcm.other { type pulse hint { show on description \"another name\" } }\n",
         )
         .unwrap();
         // Nobody is asked for it, but the library complains without one.

@@ -100,17 +100,26 @@ impl Conductor {
     /// When the player has ended.
     pub(super) async fn loudspeaker_found(
         &mut self,
-        mut speaker: Box<dyn Speaker>,
+        speaker: Box<dyn Speaker>,
     ) -> Result<(), Ending> {
-        self.company.ear.far_end(speaker.far_end());
-        let replaced = self.company.player.replace(speaker).await;
-        replaced.map_err(|_| Ending::Thread("player"))?;
-        self.loudspeaker = true;
+        self.play_by(speaker).await?;
         self.back(LOUDSPEAKER);
         self.notice();
         if let Some(turn) = self.sound_waits.take() {
             self.take(Input::ClauseReady { turn });
         }
+        Ok(())
+    }
+
+    /// This loudspeaker plays from now on.
+    ///
+    /// # Errors
+    /// When the player has ended.
+    pub(super) async fn play_by(&mut self, mut speaker: Box<dyn Speaker>) -> Result<(), Ending> {
+        self.company.ear.far_end(speaker.far_end());
+        let replaced = self.company.player.replace(speaker).await;
+        replaced.map_err(|_| Ending::Thread("player"))?;
+        self.loudspeaker = true;
         Ok(())
     }
 

@@ -303,7 +303,7 @@ impl Conductor {
         self.company.player.set_volume(self.volume_percent);
     }
 
-    fn set_rate(&mut self, percent: u32) {
+    pub(super) fn set_rate(&mut self, percent: u32) {
         self.rate_percent = percent.clamp(50, 200);
         self.company.synthesizer.set_rate(self.rate_percent);
     }

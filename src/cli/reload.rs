@@ -1,0 +1,151 @@
+//! The configuration is read anew: on SIGHUP, when a program asks for it, and when the file has changed. A good one is in
+//! force as soon as nothing goes on; of a bad one it is said what is wrong, and the old one stays.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hearken::config::{self, Config};
+use hearken::control::{Reload, Reloaded};
+use hearken::daemon::Mind;
+use hearken::daemon::change::{differences, needs_restart, prepare};
+use hearken::event::{Bus, Event};
+use hearken::turn::order::Order;
+use hearken::weights::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// The file is looked at so often. One that is being written is left alone until it stays the same.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Where the configuration comes from: as on the command line.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The file that was named.
+    pub file: Option<PathBuf>,
+    /// Keys that were set.
+    pub set: Vec<String>,
+}
+
+impl Source {
+    fn load(&self) -> Result<Config, config::ConfigError> {
+        config::load(self.file.as_deref(), &self.set)
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(config::default_path)
+    }
+}
+
+/// Reads the configuration anew, again and again.
+pub struct Reloader {
+    /// What is in force.
+    pub config: Config,
+    /// Where another comes from.
+    pub source: Source,
+    /// Where weights are.
+    pub store: Store,
+    /// The conductor's ear for orders.
+    pub orders: mpsc::Sender<Order>,
+    /// For everybody to know.
+    pub bus: Bus,
+    /// The language model that is to be stopped at the end.
+    pub mind: Arc<Mutex<Mind>>,
+}
+
+impl Reloader {
+    /// Watches from now on. What is returned asks for it at once.
+    ///
+    /// # Errors
+    /// When the operating system gives no signal handler.
+    pub fn watch(mut self) -> std::io::Result<Reload> {
+        let mut hup = signal(SignalKind::hangup())?;
+        let (asks, mut asked) = mpsc::channel::<oneshot::Sender<Result<Reloaded, String>>>(4);
+        tokio::spawn(async move {
+            let path = self.source.path();
+            let (mut taken, mut before) = (state(path.as_deref()), None);
+            let mut look = tokio::time::interval(LOOK);
+            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                let ask = tokio::select! {
+                    _ = look.tick() => {
+                        let now = state(path.as_deref());
+                        let stays = before.replace(now) == Some(now);
+                        if now == taken || !stays {
+                            continue;
+                        }
+                        None
+                    }
+                    hung_up = hup.recv() => match hung_up {
+                        Some(()) => None,
+                        None => return,
+                    },
+                    ask = asked.recv() => match ask {
+                        Some(ask) => Some(ask),
+                        None => return,
+                    },
+                };
+                taken = state(path.as_deref());
+                let outcome = self.reload().await;
+                if let Err(what) = &outcome {
+                    tracing::warn!("{what}");
+                    self.bus.emit(Event::Failed { what: what.clone() });
+                }
+                if let Some(ask) = ask {
+                    let _ = ask.send(outcome);
+                }
+            }
+        });
+        Ok(asks)
+    }
+
+    async fn reload(&mut self) -> Result<Reloaded, String> {
+        let stays = |error: &dyn std::fmt::Display| {
+            format!("the new configuration is not taken, the old one stays in force: {error}")
+        };
+        let new = self.source.load().map_err(|error| stays(&error))?;
+        let mut waiting = differences(&self.config, &new);
+        waiting.retain(|key| needs_restart(key));
+        let prepared = prepare(&self.config, &new, &self.store).await;
+        let Some((change, mind)) = prepared.map_err(|error| stays(&error))? else {
+            return Ok(Reloaded {
+                changed: Vec::new(),
+                restart: waiting,
+            });
+        };
+        let changed = change.keys.clone();
+        let (done, taken) = oneshot::channel();
+        let ordered = self
+            .orders
+            .send(Order::Change(Box::new(change), done))
+            .await;
+        if ordered.is_err() || taken.await.is_err() {
+            if let Some(mind) = mind {
+                mind.stop().await;
+            }
+            return Err("hearken is ending".into());
+        }
+        if let Some(mind) = mind {
+            let old = std::mem::replace(&mut *self.mind.lock().await, mind);
+            old.stop().await;
+        }
+        // What needs a restart is still not in force.
+        self.config = Config {
+            data_dir: self.config.data_dir.clone(),
+            control: self.config.control.clone(),
+            memory: self.config.memory.clone(),
+            echo: self.config.echo.clone(),
+            ..new
+        };
+        Ok(Reloaded {
+            changed,
+            restart: waiting,
+        })
+    }
+}
+
+/// What tells whether the file is another: when it was written, and how long it is.
+fn state(path: Option<&Path>) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path?).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
