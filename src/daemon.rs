@@ -41,7 +41,8 @@ use crate::speak::worker::Synthesizer;
 use crate::threads;
 use crate::turn::attention::Attention;
 use crate::turn::barge_in;
-use crate::turn::conductor::{Company, Ending, Manners, converse};
+use crate::turn::carried::Carried;
+use crate::turn::conductor::{Company, Ending, Manners, Outcome, converse};
 use crate::turn::order::Order;
 use crate::weights::{Role, Store, WeightsError};
 
@@ -97,6 +98,8 @@ pub struct Parts {
     pub open_speaker: Option<OpenSpeaker>,
     /// Is told that the conversation goes on.
     pub supervisor: Option<Box<dyn Supervisor>>,
+    /// The conversation that another program left.
+    pub carried: Option<Carried>,
     /// What is ordered from outside ([`crate::turn::order`]).
     pub orders: mpsc::Receiver<Order>,
     /// Where a name that is said aloud is kept; nowhere when `None`.
@@ -332,7 +335,7 @@ pub async fn run(
     config: &Config,
     bus: Bus,
     shutdown: CancellationToken,
-) -> Result<(), Ending> {
+) -> Result<Outcome, Ending> {
     let name = Name::new(&name(config, parts.name_file.as_deref())).map_err(Ending::Name)?;
     // The ear waits when the conductor is behind; 16 utterances are minutes of speech.
     let (heard_in, heard) = mpsc::channel(16);
@@ -351,6 +354,7 @@ pub async fn run(
         EarSettings::from(&config.listen),
         heard_in,
     )?;
+    ear.mute(parts.carried.as_ref().is_some_and(|c| c.muted));
     let settings = PlayerSettings {
         volume_percent: config.audio.volume_percent,
     };
@@ -379,7 +383,7 @@ pub async fn run(
         supervisor: parts.supervisor,
     };
     let manners = manners(config, name, cancels, parts.name_file, parts.patience);
-    let ending = converse(company, manners, bus, shutdown).await;
+    let ending = converse(company, manners, parts.carried, bus, shutdown).await;
     // A model that is at work while the process ends complains on the terminal.
     let _ = tokio::time::timeout(LAST_CLAUSE, synthesizer.settle()).await;
     ending

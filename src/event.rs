@@ -18,6 +18,11 @@ const BACKLOG: usize = 256;
 pub enum Event {
     /// The devices and models are open; hearken listens from now on.
     Ready,
+    /// This program goes on with a conversation of another's.
+    TookOver {
+        /// From the moment when that one stopped listening to the first sample that this one heard, in ms.
+        gap_ms: u64,
+    },
     /// Another configuration is in force.
     Reloaded {
         /// The keys that have changed, such as `speak.voice`.

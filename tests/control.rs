@@ -17,7 +17,7 @@ use hearken::config::{Config, Mode};
 use hearken::control::{self, Claim, LONGEST_LINE, Server};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event};
-use hearken::turn::conductor::Ending;
+use hearken::turn::conductor::{Ending, Outcome};
 use hearken::turn::order;
 use scripted::{
     Hears, Loudness, ScriptedModel, ScriptedSpeaker, ScriptedTranscriber, ScriptedVoice, Writes,
@@ -37,7 +37,7 @@ struct House {
     events: Receiver<Event>,
     said: Arc<Mutex<Vec<String>>>,
     server: Server,
-    ending: JoinHandle<Result<(), Ending>>,
+    ending: JoinHandle<Result<Outcome, Ending>>,
 }
 
 fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
@@ -50,7 +50,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();
     let claim = Claim::new(&socket).unwrap();
-    let server = control::serve(claim, orders, bus.clone(), stop.clone(), None).unwrap();
+    let server = control::serve(claim, orders, bus.clone(), stop.clone(), <_>::default()).unwrap();
     let parts = Parts {
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),
@@ -65,6 +65,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         orders: ordered,
         name_file: Some(folder.path().join("name.toml")),
         conversation_file: None,
+        carried: None,
         patience: daemon::PATIENCE,
     };
     let mut config = Config::default();

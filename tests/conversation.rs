@@ -14,7 +14,7 @@ use hearken::config::{Config, Mode};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::reply::model::{ModelError, Role};
-use hearken::turn::conductor::Ending;
+use hearken::turn::conductor::{Ending, Outcome};
 use scripted::{
     Asked, Hears, LostMicrophone, Loudness, ScriptedModel, ScriptedSpeaker, ScriptedTranscriber,
     ScriptedVoice, Writes, speech,
@@ -33,7 +33,7 @@ struct Conversation {
     asked: Asked,
     said: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
-    ending: JoinHandle<Result<(), Ending>>,
+    ending: JoinHandle<Result<Outcome, Ending>>,
 }
 
 fn config() -> Config {
@@ -79,6 +79,7 @@ fn begin_with(
         supervisor: None,
         name_file: None,
         conversation_file: None,
+        carried: None,
         patience: daemon::PATIENCE,
     };
     let (bus, stop) = (Bus::default(), CancellationToken::new());
@@ -128,7 +129,7 @@ impl Conversation {
         report
     }
 
-    async fn end(self) -> Result<(), Ending> {
+    async fn end(self) -> Result<Outcome, Ending> {
         self.feed.end();
         tokio::time::timeout(BOUND, self.ending)
             .await
@@ -409,7 +410,10 @@ async fn it_stops_at_any_moment() {
         talk.until(moment).await;
         talk.stop.cancel();
         let ended = tokio::time::timeout(BOUND, talk.ending).await;
-        assert!(matches!(ended, Ok(Ok(Ok(())))), "while {name}: {ended:?}");
+        assert!(
+            matches!(ended, Ok(Ok(Ok(Outcome::Ended)))),
+            "while {name}: {ended:?}"
+        );
     }
 }
 

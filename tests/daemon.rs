@@ -430,6 +430,78 @@ fn takes_another_configuration_without_a_restart() {
     assert_eq!(code, Some(0), "{said:?}");
 }
 
+/// Another program goes on: what was said, what it is called, that it is muted; what is being said is finished first. One that
+/// cannot begin changes nothing.
+#[test]
+fn is_succeeded_in_the_middle_of_a_conversation() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let hearken = |arguments: &[&str]| {
+        let mut command = by_default(server.command(HEARKEN));
+        let output = command.args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout) + &text(output.stderr),
+        )
+    };
+    let mut command = by_default(server.command(HEARKEN));
+    command.args(["run", "--json", "--set", "attention.mode=always"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    let (code, reply) = hearken(&["ctl", "ask", "What is the capital of France?"]);
+    assert_eq!(code, Some(0), "{reply}");
+    hearken(&["ctl", "volume", "80"]);
+    daemon.until("listening");
+
+    let (code, said) = hearken(&["upgrade-restart", "--program", "/bin/false"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("goes on as it is"), "{said}");
+    daemon.until("failed");
+
+    let text = "The water in the kettle is boiling, and the cups are on the table.";
+    hearken(&["ctl", "say", text]);
+    let (code, said) = hearken(&["upgrade-restart"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(daemon.until("turn_finished")["reply"], text);
+    daemon.until("ready");
+    let gap = daemon.until("took_over")["gap_ms"].as_u64().unwrap();
+    eprintln!("{said}");
+    assert!(gap < 5_000, "{gap}");
+    let (_, history) = hearken(&["ctl", "history"]);
+    assert!(history.contains("France"), "{history}");
+    let (_, status) = hearken(&["ctl", "status"]);
+    assert!(status.contains("80 %"), "{status}");
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed")["text"]
+        .as_str()
+        .unwrap()
+        .to_lowercase();
+    assert!(heard.contains("go forward"), "{heard}");
+    daemon.until("listening");
+
+    // Closed, it stays closed, and can be opened.
+    hearken(&["ctl", "mute"]);
+    daemon.until("muted");
+    let (code, said) = hearken(&["upgrade-restart"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("stays closed"), "{said}");
+    daemon.until("muted");
+    server.play_into_room(Path::new("assets/demo/question.wav"));
+    hearken(&["ctl", "unmute"]);
+    daemon.until("unmuted");
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed")["text"]
+        .as_str()
+        .unwrap()
+        .to_lowercase();
+    assert!(heard.contains("go forward"), "{heard}");
+    daemon.signal(Signal::SIGTERM);
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+}
+
 /// The daemon tells the service manager that it is ready when it hears, that it goes on, and that it stops.
 #[test]
 fn tells_the_service_manager_how_it_is() {

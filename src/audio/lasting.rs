@@ -37,12 +37,12 @@ impl Lasting {
         }
     }
 
-    /// Begins without a device; `open` brings the first.
-    pub fn closed(open: OpenMicrophone) -> Self {
+    /// Begins without a device; `open` brings the first, not before `after` has passed.
+    pub fn closed(open: OpenMicrophone, after: Duration) -> Self {
         Self {
             open,
             device: None,
-            next: Instant::now(),
+            next: Instant::now() + after,
             told: false,
             dropped: 0,
         }

@@ -113,6 +113,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     supervisor: None,
                     name_file: None,
                     conversation_file: None,
+                    carried: None,
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();

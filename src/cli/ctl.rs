@@ -111,15 +111,16 @@ pub struct Refused(String);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A connection to the daemon.
-struct Wire {
+pub(super) struct Wire {
     lines: std::io::Lines<BufReader<UnixStream>>,
     stream: UnixStream,
     socket: PathBuf,
     asked: u64,
+    version: String,
 }
 
 impl Wire {
-    fn open(socket: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(socket: &Path) -> anyhow::Result<Self> {
         let connect = || {
             let stream = UnixStream::connect(socket)?;
             Ok((stream.try_clone()?, stream))
@@ -133,9 +134,11 @@ impl Wire {
             stream,
             socket: socket.to_owned(),
             asked: 0,
+            version: String::new(),
         };
         // A daemon that is still loading its models answers when it has them.
         let hello = wire.line()?;
+        wire.version = text(&hello["hearken"]).to_owned();
         match hello["protocol"].as_u64() {
             Some(protocol) if protocol == u64::from(control::PROTOCOL) => Ok(wire),
             Some(protocol) => bail!(
@@ -211,7 +214,34 @@ impl Wire {
         }
     }
 
-    fn ask(&mut self, request: Value) -> anyhow::Result<Value> {
+    /// The version of the daemon.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What the next event of this kind says of `key`.
+    pub(super) fn await_event(
+        &mut self,
+        kind: &str,
+        key: &str,
+        within: Duration,
+    ) -> anyhow::Result<Value> {
+        self.stream.set_read_timeout(Some(within))?;
+        self.ask(json!({"method": "events"}))?;
+        loop {
+            let mut event = self.line()?;
+            if event["event"] == kind {
+                return Ok(event[key].take());
+            }
+        }
+    }
+
+    /// Waits until the daemon has closed the connection.
+    pub(super) fn until_closed(&mut self) {
+        while self.line().is_ok() {}
+    }
+
+    pub(super) fn ask(&mut self, request: Value) -> anyhow::Result<Value> {
         let id = self.send(request)?;
         self.answer(id)
     }
@@ -286,7 +316,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         Wish::Shutdown => {
             done(&mut wire, json!({"method": "shutdown"}))?;
             // Until it has really ended, so that another can begin.
-            while wire.line().is_ok() {}
+            wire.until_closed();
             Ok(())
         }
     }

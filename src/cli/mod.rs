@@ -16,6 +16,7 @@ mod say;
 mod service;
 mod signal;
 mod transcribe;
+mod upgrade;
 mod weights;
 
 use std::io::IsTerminal as _;
@@ -64,6 +65,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask and steer the hearken that runs
     Ctl(ctl::Args),
+    /// Let a newer program go on in place of the one that runs, in the middle of the conversation
+    UpgradeRestart(upgrade::Args),
     /// Install hearken as a service of your session, and look after it
     Service(service::Args),
     /// List, mark and test microphones and loudspeakers
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
             Command::Say(args) => say::run(args, &config),
             Command::Chat(args) => chat::run(&args, &config),
             Command::Ctl(args) => ctl::run(&args, &config),
+            Command::UpgradeRestart(args) => upgrade::run(&args, &config),
             Command::Service(args) => service::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),
             Command::Check(args) => check::run(&args, &config),

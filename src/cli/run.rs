@@ -1,25 +1,33 @@
 //! `hearken run`: the daemon in the foreground, one line a turn.
 
 use std::io::{IsTerminal, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hearken::audio::hardware;
 use hearken::audio::lasting::Lasting;
+use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
-use hearken::control::{self, Claim, ClaimError};
+use hearken::control::{self, Claim, ClaimError, Services};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::service::manager::{self, ServiceManager};
 use hearken::speak;
+use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
+use super::upgrade::{self, Upgrader};
 
 /// Arguments of `hearken run`.
 #[derive(clap::Args)]
@@ -37,40 +45,25 @@ pub struct Args {
     /// Wait for a microphone and a loudspeaker that are not there yet, as a service does
     #[arg(long)]
     wait: bool,
+
+    /// Go on with the conversation of the hearken at this control socket, which ends then
+    #[arg(long, value_name = "SOCKET", hide = true)]
+    take_over: Option<PathBuf>,
 }
 
 /// A device that is waited for is looked for so often.
-const LOOKS_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 /// So long the last lines may take after everything has stopped.
-const LAST_LINES: std::time::Duration = std::time::Duration::from_secs(1);
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
-    // Before anything is opened that another hearken may have.
-    let claim = match config.control.enabled {
-        true => {
-            let socket = control::socket_path(&config.control.socket, store.data());
-            match Claim::new(&socket) {
-                // Nobody has asked for this place: without it hearken cannot be steered, and works all the same.
-                Err(error @ ClaimError::Unusable { .. })
-                    if config.control.socket.as_os_str().is_empty() =>
-                {
-                    tracing::warn!("{error}");
-                    None
-                }
-                claim => Some(claim?),
-            }
-        }
-        false => None,
+    // Before anything is opened that another hearken may have; whoever takes over opens them when that one has ended.
+    let place = match args.take_over {
+        None => Some(Place::take(args, config, &store)?),
+        Some(_) => None,
     };
-    // Devices first: they fail soonest, and what is missing there no download mends.
-    let microphone = open(args.wait, || {
-        hardware::open_microphone(&config.audio.microphone)
-    })?;
-    let speaker = open(args.wait, || {
-        hardware::open_speaker(&config.audio.loudspeaker)
-    })?;
     daemon::open_onnx(&store)?;
     let json = args.json;
     super::runtime()?.block_on(async {
@@ -94,11 +87,35 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         });
         let outcome = match opened {
             Ok((vad, wake, turn_end, transcriber, voice)) => {
+                let (place, carried) = match (place, &args.take_over) {
+                    (Some(place), _) => (place, None),
+                    (None, socket) => tokio::task::block_in_place(|| {
+                        let socket = socket.as_deref().unwrap_or(Path::new(""));
+                        let carried = upgrade::take(socket)?;
+                        anyhow::Ok((Place::take(args, config, &store)?, Some(carried)))
+                    })?,
+                };
+                let Place {
+                    claim,
+                    microphone,
+                    speaker,
+                } = place;
                 let (heard, spoken) = (&config.audio.microphone, &config.audio.loudspeaker);
                 let (heard, spoken) = (heard.clone(), spoken.clone());
                 let reopen = Box::new(move || hardware::open_microphone(&heard));
                 let parts = Parts {
-                    microphone: Box::new(Lasting::new(microphone, reopen)),
+                    microphone: Box::new(match microphone {
+                        Some(microphone) => Lasting::new(microphone, reopen),
+                        // Where it is to stay closed, the ear knows before this has passed.
+                        None => Lasting::closed(
+                            reopen,
+                            match carried.as_ref().is_some_and(|carried| carried.muted) {
+                                true => LOOKS_AGAIN,
+                                false => Duration::ZERO,
+                            },
+                        ),
+                    }),
+                    carried,
                     open_speaker: Some(Arc::new(move || hardware::open_speaker(&spoken))),
                     supervisor: Some(Box::<ServiceManager>::default()),
                     orders: ordered,
@@ -127,10 +144,18 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     mind: Arc::clone(&mind),
                 };
                 let reload = reloader.watch()?;
-                let _control = claim
-                    .map(|claim| {
-                        control::serve(claim, orders, bus.clone(), stop.token(), Some(reload))
-                    })
+                let socket = control::socket_path(&config.control.socket, store.data());
+                let upgrader = Upgrader {
+                    socket,
+                    bus: bus.clone(),
+                };
+                let (upgrade, successor) = upgrader.watch();
+                let services = Services {
+                    reload: Some(reload),
+                    upgrade: Some(upgrade),
+                };
+                let control = claim
+                    .map(|claim| control::serve(claim, orders, bus.clone(), stop.token(), services))
                     .transpose()?;
                 let attention = config.attention.mode;
                 let (done, printed) = tokio::sync::oneshot::channel::<()>();
@@ -141,10 +166,19 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
-                manager::stopping();
+                // Whoever takes over waits for this.
+                drop(control);
+                match ending {
+                    Ok(Outcome::HandedOver) => {
+                        let after = *successor.borrow();
+                        mind.lock().await.stop().await;
+                        return follow(after, &stop).await;
+                    }
+                    _ => manager::stopping(),
+                }
                 // A reader that has stopped reading does not keep the daemon.
                 let _ = tokio::time::timeout(LAST_LINES, printed).await;
-                ending.map_err(anyhow::Error::from)
+                ending.map(|_| ()).map_err(anyhow::Error::from)
             }
             Err(error) => Err(error),
         };
@@ -152,6 +186,73 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         outcome?;
         stop.outcome()
     })
+}
+
+/// What only one program has at a time.
+struct Place {
+    claim: Option<(Claim, UnixListener)>,
+    /// None yet where it is to be opened while the conversation goes on.
+    microphone: Option<Box<dyn Microphone>>,
+    speaker: Box<dyn Speaker>,
+}
+
+impl Place {
+    fn take(args: &Args, config: &Config, store: &Store) -> anyhow::Result<Self> {
+        let claim = match config.control.enabled {
+            true => {
+                let socket = control::socket_path(&config.control.socket, store.data());
+                match Claim::new(&socket) {
+                    // Nobody has asked for this place: without it hearken cannot be steered, and works all the same.
+                    Err(error @ ClaimError::Unusable { .. })
+                        if config.control.socket.as_os_str().is_empty() =>
+                    {
+                        tracing::warn!("{error}");
+                        None
+                    }
+                    claim => Some(claim?),
+                }
+            }
+            false => None,
+        };
+        let (takes_over, wait) = (
+            args.take_over.is_some(),
+            args.wait || args.take_over.is_some(),
+        );
+        // Devices first: they fail soonest, and what is missing there no download mends. A microphone that the old program
+        // had closed on somebody's wish is not opened at all.
+        let microphone = match takes_over {
+            true => None,
+            false => Some(open(wait, || {
+                hardware::open_microphone(&config.audio.microphone)
+            })?),
+        };
+        let speaker = open(wait, || hardware::open_speaker(&config.audio.loudspeaker))?;
+        Ok(Self {
+            claim,
+            microphone,
+            speaker,
+        })
+    }
+}
+
+/// Another program goes on. A service manager is told so; whoever waits for this program waits for that one.
+async fn follow(successor: Option<u32>, stop: &Stop) -> anyhow::Result<()> {
+    let Some(id) = successor else {
+        return Ok(());
+    };
+    if manager::succeeded_by(id) {
+        return Ok(());
+    }
+    let id = Pid::from_raw(id.cast_signed());
+    let token = stop.token();
+    let ended = tokio::task::spawn_blocking(move || waitpid(id, None));
+    tokio::select! {
+        _ = ended => {}
+        () = token.cancelled() => {
+            let _ = kill(id, Signal::SIGTERM);
+        }
+    }
+    stop.outcome()
 }
 
 /// Opens a device; one that is not there is an error, or waited for.

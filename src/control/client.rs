@@ -13,7 +13,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, parse};
-use super::{LONGEST_LINE, PROTOCOL, Reload};
+use super::{LONGEST_LINE, PROTOCOL, Services};
 use crate::event::json::event_json;
 use crate::event::{Bus, Event};
 use crate::turn::order::{Order, Status};
@@ -31,7 +31,7 @@ pub(super) struct Desk {
     pub orders: mpsc::Sender<Order>,
     pub bus: Bus,
     pub shutdown: CancellationToken,
-    pub reload: Option<Reload>,
+    pub services: Services,
 }
 
 /// The program is gone, or has to go.
@@ -154,7 +154,7 @@ impl Served {
                 self.status().await
             }
             Request::Reload => {
-                let Some(reload) = &self.desk.reload else {
+                let Some(reload) = &self.desk.services.reload else {
                     return Err("there is no configuration to be read anew".into());
                 };
                 let (done, reloaded) = oneshot::channel();
@@ -165,6 +165,24 @@ impl Served {
                     .map_err(|_| "it is not in force yet: somebody speaks with hearken".to_owned())?
                     .map_err(|_| ending())??;
                 serde_json::to_value(reloaded).map_err(|error| error.to_string())
+            }
+            Request::Upgrade { program } => {
+                let Some(upgrade) = &self.desk.services.upgrade else {
+                    return Err("this hearken cannot be replaced while it runs".into());
+                };
+                let (failed, why) = oneshot::channel();
+                let ending = || "hearken is ending".to_owned();
+                let asked = upgrade.send((program, failed)).await;
+                asked.map_err(|_| ending())?;
+                // Where it succeeds this connection ends with this program.
+                Err(why.await.map_err(|_| ending())?)
+            }
+            Request::HandOver => {
+                let (successor, carried) = oneshot::channel();
+                self.give(Order::HandOver(successor)).await?;
+                // However long somebody is being answered.
+                let carried = carried.await.map_err(|_| "hearken is ending".to_owned())?;
+                serde_json::to_value(carried).map_err(|error| error.to_string())
             }
             Request::Shutdown => {
                 self.desk.shutdown.cancel();

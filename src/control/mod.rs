@@ -34,6 +34,19 @@ pub struct Reloaded {
 /// Asks for the configuration to be read anew. The answer is one sentence when it cannot be had.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<Reloaded, String>>>;
 
+/// Asks for another program, or a newer one at the same place, to go on in place of this one. The answer comes only when it
+/// cannot.
+pub type Upgrade = mpsc::Sender<(Option<PathBuf>, oneshot::Sender<String>)>;
+
+/// What programs may have done beside the conversation.
+#[derive(Clone, Default)]
+pub struct Services {
+    /// See [`Reload`].
+    pub reload: Option<Reload>,
+    /// See [`Upgrade`].
+    pub upgrade: Option<Upgrade>,
+}
+
 /// Where the socket is: what is set, or else in the user's folder for running programs, or else in the data folder.
 pub fn socket_path(set: &Path, data_dir: &Path) -> PathBuf {
     if !set.as_os_str().is_empty() {

@@ -1,5 +1,7 @@
 //! A line to a request. Pure.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,6 +35,13 @@ pub(super) enum Request {
     Events,
     /// Read the configuration anew.
     Reload,
+    /// Let another program go on, or a newer one at the same place.
+    Upgrade {
+        #[serde(default)]
+        program: Option<PathBuf>,
+    },
+    /// The program that asks goes on; this one ends when nothing goes on.
+    HandOver,
     /// End.
     Shutdown,
 }

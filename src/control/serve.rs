@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use super::Reload;
+use super::Services;
 use super::claim::Claim;
 use super::client::{Desk, attend, refuse};
 use crate::event::Bus;
@@ -35,7 +35,7 @@ impl Drop for Server {
 }
 
 /// Serves `listener` until the server is dropped. Orders go to `orders`, events come from `bus`, and who asks for it stops
-/// the daemon by `shutdown`, or has its configuration read anew by `reload`.
+/// the daemon by `shutdown`, or has what is named in [`Services`] done.
 ///
 /// # Errors
 /// When the system gives no thread or does not take the socket.
@@ -44,7 +44,7 @@ pub fn serve(
     orders: Sender<Order>,
     bus: Bus,
     shutdown: CancellationToken,
-    reload: Option<Reload>,
+    services: Services,
 ) -> std::io::Result<Server> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -61,7 +61,7 @@ pub fn serve(
                 orders,
                 bus,
                 shutdown,
-                reload,
+                services,
             };
             let served = runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener)?;

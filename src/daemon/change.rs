@@ -2,6 +2,7 @@
 //! beside the old ones, which go on until the conductor takes the new.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -200,7 +201,7 @@ pub async fn prepare(
     let microphone = needed.microphone.then(|| {
         let heard = new.audio.microphone.clone();
         let open = Box::new(move || hardware::open_microphone(&heard));
-        Box::new(Lasting::closed(open)) as Box<dyn Microphone>
+        Box::new(Lasting::closed(open, Duration::ZERO)) as Box<dyn Microphone>
     });
     let ear = (microphone.is_some() || detectors.is_some()).then_some(EarChange {
         microphone,

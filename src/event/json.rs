@@ -57,6 +57,7 @@ pub fn event_json(event: &Event) -> String {
         }
         Event::Asleep => json!({"event": "asleep"}),
         Event::Awake => json!({"event": "awake"}),
+        Event::TookOver { gap_ms } => json!({"event": "took_over", "gap_ms": gap_ms}),
         Event::Reloaded { keys } => json!({"event": "reloaded", "keys": keys}),
         Event::Muted => json!({"event": "muted"}),
         Event::Unmuted => json!({"event": "unmuted"}),

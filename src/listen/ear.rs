@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -72,8 +72,8 @@ struct Shared {
     muted: AtomicBool,
     /// How often the thread has gone round.
     rounds: AtomicU64,
-    /// The microphone has brought something.
-    brought: AtomicBool,
+    /// When the microphone first brought something, in ms since 1970; 0 before.
+    brought_ms: AtomicU64,
     /// Another loudspeaker plays from now on, or none.
     far_end: Mutex<Option<Option<FarEnd>>>,
     /// It is to hear by other means.
@@ -224,9 +224,9 @@ impl EarHandle {
         self.shared.rounds.load(Ordering::Relaxed)
     }
 
-    /// Whether the microphone has ever brought a sample.
-    pub fn has_heard(&self) -> bool {
-        self.shared.brought.load(Ordering::Relaxed)
+    /// When the microphone brought its first sample, in ms since 1970.
+    pub fn first_heard_ms(&self) -> Option<u64> {
+        Some(self.shared.brought_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
     }
 
     /// How things stand with the echo.
@@ -315,8 +315,10 @@ impl Listening {
             }
             samples.clear();
             let read = self.mic.read(&mut samples, PATIENCE);
-            if !samples.is_empty() {
-                self.shared.brought.store(true, Ordering::Relaxed);
+            if !samples.is_empty() && self.shared.brought_ms.load(Ordering::Relaxed) == 0 {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let ms = now.map_or(1, |now| now.as_millis() as u64);
+                self.shared.brought_ms.store(ms, Ordering::Relaxed);
             }
             if self.mute == Mute::Dropping {
                 samples.clear();

@@ -6,6 +6,8 @@
 //! every answer. So when there is too much, the older half goes at once; the beginning then stays the same for
 //! several turns.
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{Message, Role};
 
 /// Tokens that a chat template puts around one message, at most.
@@ -30,6 +32,15 @@ pub struct History {
     budget_tokens: usize,
     turns: Vec<Turn>,
     /// A question that was called off before the first word of an answer.
+    unanswered: Option<String>,
+}
+
+/// The conversation, for another program to go on with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// What was asked, what was heard of the answer, and what the model is told of its end before the next question.
+    turns: Vec<(String, String, String)>,
     unanswered: Option<String>,
 }
 
@@ -157,6 +168,30 @@ impl History {
             told: "",
         });
         self.turns.extend(restored);
+        self.trim();
+    }
+
+    /// All of it but the instructions.
+    pub fn snapshot(&self) -> Snapshot {
+        let turns = self.turns.iter();
+        Snapshot {
+            turns: turns
+                .map(|turn| (turn.asked.clone(), turn.said.clone(), turn.told.into()))
+                .collect(),
+            unanswered: self.unanswered.clone(),
+        }
+    }
+
+    /// Goes on where another program stopped.
+    pub fn go_on_with(&mut self, snapshot: Snapshot) {
+        let known = [INTERRUPTING, STOPPED, BROKE_OFF];
+        let turns = snapshot.turns.into_iter().map(|(asked, said, told)| Turn {
+            asked,
+            said,
+            told: known.into_iter().find(|k| *k == told).unwrap_or(""),
+        });
+        self.turns = turns.collect();
+        self.unanswered = snapshot.unanswered;
         self.trim();
     }
 
@@ -307,6 +342,22 @@ mod tests {
             texts(&History::new("", 8, 4_000).begin("x")),
             [(Role::User, "x")]
         );
+    }
+
+    #[test]
+    fn another_program_goes_on_as_this_one_would() {
+        let mut history = History::new("Be brief.", 8, 4_000);
+        history.record("Hello?", "Hi there.", End::Whole);
+        history.record("Tell me a story.", "Once upon", End::Interrupted);
+        for unanswered in [false, true] {
+            if unanswered {
+                history.record("And?", "", End::Interrupted);
+            }
+            let carried = serde_json::to_string(&history.snapshot()).unwrap_or_default();
+            let mut next = History::new("Be brief.", 8, 4_000);
+            next.go_on_with(serde_json::from_str(&carried).unwrap_or_default());
+            assert_eq!(next.begin("And now?"), history.begin("And now?"));
+        }
     }
 
     #[test]

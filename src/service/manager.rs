@@ -39,6 +39,12 @@ pub fn waiting(why: &str, patience: Duration) {
     ]);
 }
 
+/// Another process is the service from now on; whether there is a service manager that wants to know.
+pub fn succeeded_by(id: u32) -> bool {
+    tell(&[NotifyState::MainPid(id)]);
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("the service manager cannot be told: {error}");

@@ -70,6 +70,12 @@ impl Attention {
         }
     }
 
+    /// Sleeps, or has a window that is open for so long from `now` on, as another program left it.
+    pub fn go_on(&mut self, asleep: bool, window: Option<Duration>, now: Instant) {
+        self.asleep = asleep;
+        self.window = window.map(|length| now + length);
+    }
+
     /// As another configuration has it; whether it sleeps, and its window, stay.
     pub fn configure(&mut self, config: &Self) {
         *self = Self {

@@ -4,6 +4,7 @@
 mod act;
 mod after;
 mod ahead;
+mod carried;
 mod change;
 mod devices;
 mod draft;
@@ -32,6 +33,7 @@ pub use self::over::Extent;
 use self::over::{Cut, Probe};
 use super::TurnId;
 use super::attention::Attention;
+use super::carried::Carried;
 use super::order::Order;
 use super::responder::{Failure, Note};
 use super::state::{Input, Over, State};
@@ -146,6 +148,15 @@ pub enum Ending {
     Thread(&'static str),
 }
 
+/// How the conversation ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Somebody wished it, or the recordings are over.
+    Ended,
+    /// Another program goes on with it.
+    HandedOver,
+}
+
 /// The turn that is alive.
 struct Turn {
     id: TurnId,
@@ -209,16 +220,18 @@ impl Turn {
     }
 }
 
-/// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device.
+/// Holds one conversation, or goes on with one that was `carried` here, until `shutdown`, the end of the recordings, the
+/// loss of a device, or until another program goes on.
 ///
 /// # Errors
 /// [`Ending`].
 pub async fn converse(
     company: Company,
     manners: Manners,
+    carried: Option<Carried>,
     bus: Bus,
     shutdown: CancellationToken,
-) -> Result<(), Ending> {
+) -> Result<Outcome, Ending> {
     // Notes from the turn's own tasks. Full means that the conductor is behind; the task waits, nothing is lost.
     let (notes_in, notes) = mpsc::channel(16);
     let (speakers_in, speakers) = mpsc::channel(1);
@@ -254,6 +267,8 @@ pub async fn converse(
         to_say: VecDeque::new(),
         by_order: false,
         hushing: false,
+        successor: None,
+        deaf_since_ms: None,
         changes: VecDeque::new(),
         muting: VecDeque::new(),
         muted: false,
@@ -263,6 +278,9 @@ pub async fn converse(
         noticed: None,
         speakers_in,
     };
+    if let Some(carried) = carried {
+        conductor.go_on(carried);
+    }
     conductor.take_name();
     conductor.run(notes, speakers, shutdown).await
 }
@@ -317,6 +335,10 @@ struct Conductor {
     by_order: bool,
     /// A reply is being stopped, and nobody has spoken.
     hushing: bool,
+    /// The program that goes on, as soon as nothing goes on here.
+    successor: Option<oneshot::Sender<Carried>>,
+    /// When the program before this one stopped listening, in ms since 1970, until that is told.
+    deaf_since_ms: Option<u64>,
     /// Changes that wait until nothing goes on.
     changes: VecDeque<(Box<Change>, oneshot::Sender<()>)>,
     /// Who waits until the microphone is closed or opened.
@@ -339,7 +361,7 @@ impl Conductor {
         mut notes: mpsc::Receiver<Note>,
         mut speakers: mpsc::Receiver<Box<dyn Speaker>>,
         shutdown: CancellationToken,
-    ) -> Result<(), Ending> {
+    ) -> Result<Outcome, Ending> {
         self.bus.emit(Event::Ready);
         let (mut progress, mut reached) = (self.progress(), Instant::now());
         let mut life = tokio::time::interval(SIGN_OF_LIFE);
@@ -351,6 +373,9 @@ impl Conductor {
             }
             self.change_what_waits().await?;
             self.say_what_waits();
+            if self.hand_over() {
+                return Ok(Outcome::HandedOver);
+            }
             self.company.ear.keen(self.began_in_window || self.open());
             let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
             let patience = if held { HELD } else { self.manners.patience };
@@ -371,7 +396,7 @@ impl Conductor {
                     self.conclude();
                     self.take(Input::Shutdown);
                     self.company.player.flush();
-                    return Ok(());
+                    return Ok(Outcome::Ended);
                 }
                 heard = self.company.heard.recv(), if !self.recordings_over => self.heard(heard)?,
                 Some(note) = notes.recv() => self.note(note),
@@ -392,7 +417,7 @@ impl Conductor {
             }
             if self.recordings_over && self.state == State::Idle && self.cut.is_none() {
                 self.bus.emit(Event::Ended);
-                return Ok(());
+                return Ok(Outcome::Ended);
             }
         }
     }
@@ -403,9 +428,18 @@ impl Conductor {
         let goes_on = std::mem::replace(rounds, now) != now;
         if let Some(supervisor) = &mut self.company.supervisor
             && goes_on
-            && self.company.ear.has_heard()
         {
-            supervisor.alive();
+            let first = self.company.ear.first_heard_ms();
+            // Who is not to hear anything is as ready as can be.
+            if first.is_some() || self.muted {
+                supervisor.alive();
+            }
+            if let Some(first) = first
+                && let Some(since) = self.deaf_since_ms.take()
+            {
+                let gap_ms = first.saturating_sub(since);
+                self.bus.emit(Event::TookOver { gap_ms });
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::TurnId;
+use super::carried::Carried;
 use crate::daemon::change::Change;
 use crate::reply::model::Message;
 
@@ -33,6 +34,8 @@ pub enum Order {
     Forget(oneshot::Sender<()>),
     /// Go on with other parts, as soon as nothing goes on. Answered when that is so.
     Change(Box<Change>, oneshot::Sender<()>),
+    /// End as soon as nothing goes on, and tell how things are then: another program goes on.
+    HandOver(oneshot::Sender<Carried>),
     /// Tell how things are.
     Status(oneshot::Sender<Status>),
 }

@@ -21,7 +21,7 @@ use hearken::listen::turn_end::TurnEndDetector;
 use hearken::reply::model::Message;
 use hearken::service::manager::Supervisor;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
-use hearken::turn::conductor::Ending;
+use hearken::turn::conductor::{Ending, Outcome};
 use hearken::turn::order::{self, Order};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc::Sender;
@@ -273,7 +273,7 @@ pub struct Room {
     pub loudspeaker: Loudspeaker,
     pub orders: Sender<Order>,
     pub leaving: Arc<AtomicBool>,
-    pub ending: JoinHandle<Result<(), Ending>>,
+    pub ending: JoinHandle<Result<Outcome, Ending>>,
 }
 
 pub fn config() -> Config {
@@ -356,6 +356,7 @@ pub fn enter_judged(
         supervisor: Some(Box::new(Counting(Arc::clone(&alive)))),
         name_file: name_file.map(Path::to_owned),
         conversation_file: None,
+        carried: None,
         patience,
     };
     let bus = Bus::default();

@@ -273,6 +273,7 @@ impl Bench<'_> {
                 supervisor: None,
                 name_file: None,
                 conversation_file: None,
+                carried: None,
                 patience: daemon::PATIENCE,
             })
         })?;

@@ -78,6 +78,7 @@ impl Conductor {
                 self.cut.iter_mut().for_each(Cut::forget);
                 let _ = done.send(());
             }
+            Order::HandOver(successor) => self.successor = Some(successor),
             Order::Change(change, done) => self.changes.push_back((change, done)),
             Order::Status(answer) => {
                 let _ = answer.send(self.status());

@@ -89,6 +89,7 @@ pub fn run(sound: &Path, config: &Config) -> anyhow::Result<()> {
                 supervisor: None,
                 name_file: None,
                 conversation_file: None,
+                carried: None,
                 patience: daemon::PATIENCE,
             })
         });
