@@ -17,6 +17,7 @@ use crate::listen::confirm::Confirming;
 use crate::listen::continuing::Continuing;
 use crate::listen::ear::{Detectors, Ear, EarSettings};
 use crate::listen::echo::EchoSettings;
+use crate::listen::mending::Mending;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
 use crate::listen::turn_end::{self, SmartTurn, TurnEndDetector};
@@ -36,8 +37,9 @@ use crate::reply::openai::{Client, Settings};
 use crate::service::manager::Supervisor;
 use crate::speak::chime::Chime;
 use crate::speak::player::{Player, PlayerSettings};
-use crate::speak::voice::Voice;
+use crate::speak::voice::{Voice, VoiceError};
 use crate::speak::worker::Synthesizer;
+use crate::speak::{self, OpenError};
 use crate::threads;
 use crate::turn::attention::Attention;
 use crate::turn::barge_in;
@@ -242,6 +244,41 @@ pub fn open_transcriber(
         ),
     )?;
     Ok(Continuing::new(Confirming::new(whisper)))
+}
+
+/// As [`open_transcriber`]; one that breaks is begun anew.
+///
+/// # Errors
+/// As there.
+pub fn lasting_transcriber(
+    config: &Config,
+    store: &Store,
+) -> Result<Mending<Continuing<Confirming<Whisper>>>, StartError> {
+    let (again, weights) = (config.clone(), Store::new(&config.data_dir));
+    let open = move || {
+        open_transcriber(&again, &weights)
+            .map_err(|error| TranscribeError::Failed(error.to_string()))
+    };
+    Ok(Mending::new(
+        open_transcriber(config, store)?,
+        Box::new(open),
+    ))
+}
+
+/// Opens the configured voice; one that breaks is begun anew.
+///
+/// # Errors
+/// When it is not there or cannot be loaded.
+pub fn lasting_voice(config: &Config, store: &Store) -> Result<Box<dyn Voice>, OpenError> {
+    let (again, weights) = (config.clone(), Store::new(&config.data_dir));
+    let open = move || {
+        speak::open(&again, &weights).map_err(|error| VoiceError::Failed(error.to_string()))
+    };
+    let voice = speak::open(config, store)?;
+    Ok(Box::new(speak::mending::Mending::new(
+        voice,
+        Box::new(open),
+    )))
 }
 
 /// Tokens of the context that the conversation may fill: the reply needs the rest.

@@ -14,7 +14,6 @@ use hearken::daemon::{self, Mind, Parts};
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::service::manager::{self, ServiceManager};
-use hearken::speak;
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
@@ -81,8 +80,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 daemon::open_vad(&store)?,
                 daemon::open_wake(config, &store)?,
                 daemon::turn_end_or_silence(config, &store),
-                daemon::open_transcriber(config, &store)?,
-                speak::open(config, &store)?,
+                daemon::lasting_transcriber(config, &store)?,
+                daemon::lasting_voice(config, &store)?,
             ))
         });
         let outcome = match opened {

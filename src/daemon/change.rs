@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Mind, StartError, budget, manners, name, open_transcriber, open_vad, open_wake,
-    turn_end_or_silence,
+    Mind, StartError, budget, lasting_transcriber, lasting_voice, manners, name, open_vad,
+    open_wake, turn_end_or_silence,
 };
 use crate::audio::lasting::Lasting;
 use crate::audio::{Microphone, OpenSpeaker, Speaker, SpeakerError, hardware};
@@ -17,7 +17,6 @@ use crate::listen::ear::{Detectors, EarChange, EarSettings};
 use crate::listen::name::{Name, NameError};
 use crate::listen::worker::Worker;
 use crate::reply::model::LanguageModel;
-use crate::speak;
 use crate::speak::OpenError;
 use crate::speak::worker::Synthesizer;
 use crate::turn::conductor::Manners;
@@ -170,11 +169,11 @@ pub async fn prepare(
             false => None,
         };
         let transcriber = match needed.transcriber {
-            true => Some(Worker::spawn(Box::new(open_transcriber(new, store)?))?),
+            true => Some(Worker::spawn(Box::new(lasting_transcriber(new, store)?))?),
             false => None,
         };
         let voice = match needed.voice {
-            true => Some(Synthesizer::spawn(speak::open(new, store)?)?),
+            true => Some(Synthesizer::spawn(lasting_voice(new, store)?)?),
             false => None,
         };
         let speaker = match needed.loudspeaker {

@@ -3,11 +3,12 @@
 //! The microphone is always open and always read, also while hearken speaks: a microphone that opens late loses the
 //! first word, and so does a detector that warms up late. What hearken itself says is taken out first (`echo.rs`).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -48,6 +49,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_millis(96);
 /// While nobody takes what was heard, the ear looks so often whether it is to stop.
 const RETRY: Duration = Duration::from_millis(10);
+/// An ear that breaks more often than this within a minute is not begun anew.
+const MOST_BREAKS: usize = 3;
+const BREAKS_WITHIN: Duration = Duration::from_secs(60);
 /// A microphone whose driver hangs is left behind after this.
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -155,7 +159,16 @@ impl Ear {
             missing: false,
         };
         let thread = thread::Builder::new().name("ear".into()).spawn(move || {
-            listening.run();
+            // A bug in a detector or in the canceller costs what is being said, and not the ear.
+            let mut breaks = Vec::new();
+            while catch_unwind(AssertUnwindSafe(|| listening.run())).is_err() {
+                breaks.push(Instant::now());
+                breaks.retain(|at| at.elapsed() < BREAKS_WITHIN);
+                if breaks.len() > MOST_BREAKS {
+                    break;
+                }
+                listening.mend();
+            }
             // The microphone's driver may hang here too.
             drop(listening);
             drop(ending);
@@ -395,6 +408,14 @@ impl Listening {
                 return;
             }
         }
+    }
+
+    /// Begins anew after something broke: what was being said is dismissed.
+    fn mend(&mut self) {
+        let mut heard = Vec::new();
+        self.segmenter.skip(&[], &mut heard);
+        self.canceller.place_anew();
+        self.tell(&mut heard);
     }
 
     /// Hears by other means.

@@ -10,6 +10,7 @@ pub mod endpoint;
 mod ggml;
 mod guard;
 mod language;
+pub mod mending;
 pub mod name;
 pub mod patience;
 pub mod segment;

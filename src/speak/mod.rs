@@ -8,6 +8,7 @@ pub mod chime;
 pub mod espeak;
 pub mod espeak_data;
 mod espeak_engine;
+pub mod mending;
 pub mod piper;
 mod playback;
 pub mod player;

@@ -275,7 +275,7 @@ impl Playback {
     }
 
     /// The speaker is gone: everything stops where it was.
-    fn lose(&mut self, error: SpeakerError) {
+    pub(super) fn lose(&mut self, error: SpeakerError) {
         let position = self.speaker.take().map_or(0, |speaker| speaker.played());
         self.stop_all(position);
         self.reports.push_back(Played::Lost(error));

@@ -3,6 +3,7 @@
 //! Handles only send; the thread alone owns the [`Speaker`]. Everything it decides is in `playback.rs`, which
 //! knows no thread; here are the channels, the waiting and the end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
@@ -260,17 +261,23 @@ fn serve(
             playback.flush();
         }
         let took = command.is_some();
-        match command {
-            Some(Command::Play(sent, sound)) if sent == latest => playback.play(sound),
-            Some(Command::Play(_, sound)) => playback.refuse(sound),
-            Some(Command::Replace(speaker)) => playback.replace(speaker),
-            None if inbox.is_closed() && inbox.is_empty() => {
-                playback.flush();
-                return;
-            }
-            None => {}
+        if !took && inbox.is_closed() && inbox.is_empty() {
+            playback.flush();
+            return;
         }
-        playback.step(manner(shared), Instant::now());
+        let step = || {
+            match command {
+                Some(Command::Play(sent, sound)) if sent == latest => playback.play(sound),
+                Some(Command::Play(_, sound)) => playback.refuse(sound),
+                Some(Command::Replace(speaker)) => playback.replace(speaker),
+                None => {}
+            }
+            playback.step(manner(shared), Instant::now());
+        };
+        // A bug costs what is being played: another loudspeaker is looked for, which begins with nothing.
+        if catch_unwind(AssertUnwindSafe(step)).is_err() {
+            playback.lose(SpeakerError::Lost("the player broke".into()));
+        }
         if !took {
             // Handles wake it; the last one that is dropped does not.
             std::thread::park_timeout(if playback.is_idle() { IDLE } else { TICK });

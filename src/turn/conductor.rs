@@ -606,10 +606,14 @@ impl Conductor {
                 failure,
             } => {
                 if let Some(alive) = self.turn.as_mut().filter(|t| t.id == turn) {
+                    let clauses = match failure {
+                        Some(Failure::Broke) => alive.queued.len(),
+                        _ => clauses,
+                    };
                     if let Some(failure) = failure {
                         let what = failure.to_string();
                         warn!(turn = turn.0, "{what}");
-                        alive.told = !matches!(failure, Failure::Voice(_));
+                        alive.told = !matches!(failure, Failure::Voice(_) | Failure::Broke);
                         if !alive.told && self.manners.chimes {
                             self.company.player.chime(Chime::Failed);
                         }

@@ -4,11 +4,12 @@
 //! synthesis that is under way. It decides nothing about who talks: the first clause waits at the gate until the
 //! state machine lets it sound.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::TurnId;
@@ -92,11 +93,11 @@ pub enum Note {
         /// The clause as the model wrote it.
         text: String,
     },
-    /// Every clause has gone to the player.
+    /// Every clause has gone to the player, or nothing more comes.
     ReplyEnded {
         /// The turn.
         turn: TurnId,
-        /// How many.
+        /// How many; those that the conductor knows of where the reply broke.
         clauses: usize,
         /// What went wrong, if anything did.
         failure: Option<Failure>,
@@ -138,6 +139,9 @@ pub enum Failure {
     /// The voice failed; the person hears a chime.
     #[error(transparent)]
     Voice(#[from] VoiceError),
+    /// A bug; the person hears a chime.
+    #[error("the reply broke; this is a bug in hearken, please report it")]
+    Broke,
     /// The model wrote nothing that can be said; the person hears a sentence about it.
     #[error("the language model wrote nothing that can be said")]
     Empty,
@@ -165,8 +169,21 @@ pub struct Job {
     pub notes: mpsc::Sender<Note>,
 }
 
-/// Writes, says and plays the reply.
+/// Writes, says and plays the reply. Where a bug ends that, the reply has ended, and is said to have failed.
 pub async fn respond(job: Job) {
+    let (turn, notes) = (job.turn, job.notes.clone());
+    if AssertUnwindSafe(answer(job)).catch_unwind().await.is_err() {
+        let _ = notes
+            .send(Note::ReplyEnded {
+                turn,
+                clauses: 0,
+                failure: Some(Failure::Broke),
+            })
+            .await;
+    }
+}
+
+async fn answer(job: Job) {
     let Job {
         turn,
         messages,

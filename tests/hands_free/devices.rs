@@ -13,16 +13,19 @@ use super::room::*;
 use crate::scripted::Writes;
 
 /// Is there while nobody has unplugged it.
-struct Unpluggable {
-    inner: FileMicrophone,
-    unplugged: Arc<AtomicBool>,
+pub struct Unpluggable {
+    pub inner: FileMicrophone,
+    pub unplugged: Arc<AtomicBool>,
     /// Its driver does not come back.
-    hangs: Arc<AtomicBool>,
-    told: bool,
+    pub hangs: Arc<AtomicBool>,
+    /// Its driver has a bug that shows once.
+    pub breaks: Arc<AtomicBool>,
+    pub told: bool,
 }
 
 impl Microphone for Unpluggable {
     fn read(&mut self, out: &mut Vec<f32>, patience: Duration) -> Result<(), MicrophoneError> {
+        assert!(!self.breaks.swap(false, Ordering::Relaxed), "scripted");
         while self.hangs.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -71,6 +74,7 @@ async fn a_microphone_that_stays_away_is_told_once_and_one_that_comes_back_is_no
         inner,
         unplugged: Arc::clone(&unplugged),
         hangs: Arc::default(),
+        breaks: Arc::default(),
         told: false,
     };
     let mut room = enter_before(
@@ -175,6 +179,7 @@ async fn an_ear_that_hangs_shows_no_sign_of_life() {
         inner,
         unplugged: Arc::default(),
         hangs: Arc::clone(&hangs),
+        breaks: Arc::default(),
         told: false,
     };
     let mut room = enter_before(

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod attention;
+mod broken;
 mod commands;
 mod devices;
 mod orders;

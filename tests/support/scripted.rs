@@ -95,6 +95,8 @@ pub enum Writes {
     Fails(ModelError),
     BreaksOff(&'static [&'static str], ModelError),
     Hangs,
+    /// Has a bug behind these words.
+    Panics(&'static [&'static str]),
     /// When it is told to.
     Late(Arc<Notify>, &'static [&'static str]),
 }
@@ -145,6 +147,10 @@ impl LanguageModel for ScriptedModel {
                 futures_util::stream::iter(pieces).boxed()
             }
             Some(Writes::Hangs) => futures_util::stream::pending().boxed(),
+            Some(Writes::Panics(text)) => {
+                let bug = futures_util::stream::once(async { panic!("scripted") });
+                futures_util::stream::iter(pieces(text)).chain(bug).boxed()
+            }
             Some(Writes::Late(told, text)) => {
                 futures_util::stream::once(async move { told.notified_owned().await })
                     .flat_map(move |()| futures_util::stream::iter(pieces(text)))

@@ -1,0 +1,140 @@
+//! A transcriber that breaks is begun anew: one utterance is lost, and said to be, and the next is read by another.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+
+use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
+
+/// Opens a transcriber, each time anew.
+pub type OpenTranscriber<T> = Box<dyn FnMut() -> Result<T, TranscribeError> + Send>;
+
+/// A transcriber with successors.
+pub struct Mending<T> {
+    /// `None` when the last one broke and none has been opened since.
+    inner: Option<T>,
+    open: OpenTranscriber<T>,
+    expected: String,
+}
+
+impl<T: Transcriber> Mending<T> {
+    /// Begins with `inner`; its successors come from `open`.
+    pub fn new(inner: T, open: OpenTranscriber<T>) -> Self {
+        Self {
+            inner: Some(inner),
+            open,
+            expected: String::new(),
+        }
+    }
+
+    fn with<R>(
+        &mut self,
+        work: impl FnOnce(&mut T) -> Result<R, TranscribeError>,
+    ) -> Result<R, TranscribeError> {
+        let inner = match &mut self.inner {
+            Some(inner) => inner,
+            None => {
+                let mut inner = (self.open)()?;
+                inner.expect(&self.expected);
+                self.inner.insert(inner)
+            }
+        };
+        // What broke is not used any more.
+        match catch_unwind(AssertUnwindSafe(|| work(inner))) {
+            Ok(result) => result,
+            Err(_) => {
+                let broken = self.inner.take();
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+                Err(TranscribeError::Failed(
+                    "it broke, and is begun anew with the next sentence".into(),
+                ))
+            }
+        }
+    }
+}
+
+impl<T: Transcriber> Transcriber for Mending<T> {
+    fn transcribe(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        self.with(|inner| inner.transcribe(samples, abort))
+    }
+
+    fn transcribe_stretch(
+        &mut self,
+        stretch: Stretch,
+        samples: &[f32],
+        abort: &AtomicBool,
+        first: &mut dyn FnMut(&Transcript),
+    ) -> Result<Transcript, TranscribeError> {
+        self.with(|inner| inner.transcribe_stretch(stretch, samples, abort, first))
+    }
+
+    fn glance(
+        &mut self,
+        samples: &[f32],
+        abort: &AtomicBool,
+    ) -> Result<Transcript, TranscribeError> {
+        self.with(|inner| inner.glance(samples, abort))
+    }
+
+    fn follow(&mut self, before: Option<&Transcript>) {
+        let _ = self.with(|inner| {
+            inner.follow(before);
+            Ok(())
+        });
+    }
+
+    fn expect(&mut self, words: &str) {
+        words.clone_into(&mut self.expected);
+        let _ = self.with(|inner| {
+            inner.expect(words);
+            Ok(())
+        });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Reads what it expects, so often, and breaks.
+    struct Fragile(u32, String);
+
+    impl Transcriber for Fragile {
+        fn transcribe(&mut self, _: &[f32], _: &AtomicBool) -> Result<Transcript, TranscribeError> {
+            self.0 = self.0.checked_sub(1).expect("broken");
+            Ok(Transcript {
+                text: self.1.clone(),
+                language: "en".into(),
+                mean_logprob: 0.0,
+                refused: None,
+                doubted: String::new(),
+            })
+        }
+
+        fn expect(&mut self, words: &str) {
+            self.1 = words.to_owned();
+        }
+    }
+
+    #[test]
+    fn one_that_breaks_loses_one_utterance() {
+        let mut refusals = 1;
+        let open = move || match std::mem::replace(&mut refusals, 0) {
+            0 => Ok(Fragile(1, String::new())),
+            _ => Err(TranscribeError::Failed("not yet".into())),
+        };
+        let mut mending = Mending::new(Fragile(1, String::new()), Box::new(open));
+        mending.expect("Samantha.");
+        let mut read = || mending.transcribe(&[], &AtomicBool::new(false));
+        assert_eq!(read().unwrap().text, "Samantha.");
+        assert!(read().unwrap_err().to_string().contains("broke"));
+        assert!(read().unwrap_err().to_string().contains("not yet"));
+        // The successor expects the same.
+        assert_eq!(read().unwrap().text, "Samantha.");
+        assert!(read().is_err());
+    }
+}
