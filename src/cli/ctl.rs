@@ -149,7 +149,8 @@ impl Wire {
         }
     }
 
-    fn line(&mut self) -> anyhow::Result<Value> {
+    /// The next line that the daemon says.
+    pub(super) fn line(&mut self) -> anyhow::Result<Value> {
         let line = match self.lines.next() {
             Some(Ok(line)) => line,
             Some(Err(reason)) => bail!(self.ended(reason)),
@@ -378,12 +379,12 @@ fn events(wire: &mut Wire, json: bool) -> anyhow::Result<()> {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// What a model wrote may hold anything; a terminal is not to obey it.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

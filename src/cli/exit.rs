@@ -20,6 +20,7 @@ use super::converse::TurnFailed;
 use super::ctl::NotRunning;
 use super::say::NothingToSay;
 use super::signal::{INTERRUPTED, Interrupted};
+use super::top::NoTerminal;
 
 /// Anything that has no code of its own.
 const OTHER: u8 = 1;
@@ -82,7 +83,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     is(INTERRUPTED, error.is::<Interrupted>())
         .or(is(
             USAGE,
-            error.is::<NothingToSay>() || error.is::<NoReport>(),
+            error.is::<NoTerminal>() || error.is::<NothingToSay>() || error.is::<NoReport>(),
         ))
         .or(is(CONFIG, error.is::<ConfigError>()))
         .or(is(MICROPHONE, error.is::<MicrophoneError>()))

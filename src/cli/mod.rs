@@ -9,12 +9,14 @@ mod converse;
 mod ctl;
 mod devices;
 mod exit;
+mod process;
 mod push;
 mod reload;
 mod run;
 mod say;
 mod service;
 mod signal;
+mod top;
 mod transcribe;
 mod upgrade;
 mod weights;
@@ -65,6 +67,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask and steer the hearken that runs
     Ctl(ctl::Args),
+    /// Watch it on a terminal: what it hears, says and takes
+    Top(top::Args),
     /// Let a newer program go on in place of the one that runs, in the middle of the conversation
     UpgradeRestart(upgrade::Args),
     /// Install hearken as a service of your session, and look after it
@@ -129,6 +133,7 @@ pub fn main() -> ExitCode {
             Command::Say(args) => say::run(args, &config),
             Command::Chat(args) => chat::run(&args, &config),
             Command::Ctl(args) => ctl::run(&args, &config),
+            Command::Top(args) => top::run(&args, &config),
             Command::UpgradeRestart(args) => upgrade::run(&args, &config),
             Command::Service(args) => service::run(&args, &config),
             Command::Devices(args) => devices::run(args, &config),

@@ -65,6 +65,10 @@ pub struct Status {
     pub level: f32,
     /// By so much less echo is left, in dB.
     pub erle_db: Option<f32>,
+    /// Who writes the replies.
+    pub backend: String,
+    /// The daemon's process.
+    pub process: u32,
     /// Turns that the conversation remembers.
     pub remembered_turns: usize,
 }

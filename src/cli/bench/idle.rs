@@ -5,7 +5,6 @@
 //! Linux says of that process and of its language model is what a daemon takes. A sound card's share is not in it.
 
 mod daemon;
-mod process;
 mod report;
 mod scene;
 
@@ -18,8 +17,8 @@ use anyhow::{Context as _, bail};
 use hearken::config::{Backend, Config};
 use hearken::weights::{Role, Store};
 
+use crate::cli::process::{self, Memory};
 use daemon::Heard;
-use process::Memory;
 use report::{Measured, Moment, Report};
 use scene::Scene;
 

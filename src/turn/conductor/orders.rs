@@ -225,6 +225,8 @@ impl Conductor {
             volume_percent: self.volume_percent,
             level: self.company.ear.level(),
             erle_db: self.company.ear.echo().erle_db,
+            backend: self.company.model.name(),
+            process: std::process::id(),
             remembered_turns: self.company.history.turns(),
         }
     }
