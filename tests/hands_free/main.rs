@@ -6,6 +6,7 @@ mod attention;
 mod broken;
 mod commands;
 mod devices;
+mod faults;
 mod orders;
 mod over_reply;
 mod room;

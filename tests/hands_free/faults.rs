@@ -1,0 +1,372 @@
+//! The matrix of faults: each seam fails in each state of a turn; what the person hears, what is told, and that the next turn
+//! works. The table of docs/reliability.md is what this finds: `HEARKEN_WRITE_TABLES=1 cargo test --release --test hands_free
+//! faults` writes it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hearken::audio::file::{FileMicrophone, Pace};
+use hearken::config::Config;
+use hearken::event::Event;
+use hearken::reply::model::ModelError;
+
+use super::devices::Unpluggable;
+use super::room::*;
+use crate::scripted::Writes;
+
+/// What is asked with the fault, and after it.
+const ASKED: [&str; 2] = ["Samantha, tell me a story.", "Samantha, are you there?"];
+
+/// A row of the table.
+struct Row {
+    fault: &'static str,
+    when: &'static str,
+    heard: String,
+    told: String,
+}
+
+/// What the person hears and what is told, as it comes.
+#[derive(Default)]
+struct Seen {
+    heard: Vec<String>,
+    told: Vec<String>,
+}
+
+impl Seen {
+    fn take(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::TurnFinished(report) if !report.reply.is_empty() => {
+                    let broken = if report.interrupted { " …" } else { "" };
+                    self.heard.push(format!("“{}{broken}”", report.reply));
+                }
+                Event::Failed { what } => self.told.push(what.clone()),
+                Event::DeviceLost { device, why } => {
+                    self.told.push(format!("`device_lost` ({device}): {why}"));
+                }
+                Event::DeviceFound { device } => {
+                    self.told.push(format!("`device_found` ({device})"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn row(self, fault: &'static str, when: &'static str) -> Row {
+        let heard = match self.heard.is_empty() {
+            true => "nothing of it".into(),
+            false => self.heard.join(", then "),
+        };
+        Row {
+            fault,
+            when,
+            heard,
+            told: self.told.join("; "),
+        }
+    }
+}
+
+/// A house in which nothing chimes, with these sentences and answers.
+fn house(sentences: &'static [&'static str], mut writes: Vec<Writes>, patience: Duration) -> House {
+    writes.push(Writes::Text(&["I am here."]));
+    let (unplugged, breaks) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (inner, feed) = FileMicrophone::new(Pace::AsFast);
+    let microphone = Unpluggable {
+        inner,
+        unplugged: Arc::clone(&unplugged),
+        hangs: Arc::default(),
+        breaks: Arc::clone(&breaks),
+        told: false,
+    };
+    let mut quick = config();
+    // A turn is given up after twice as long as the model may take, or after `patience` if that is longer.
+    quick.reply.connect_timeout_ms = 100;
+    quick.reply.first_token_timeout_ms = 200;
+    quick.reply.next_token_timeout_ms = 200;
+    let room = enter_before((microphone, feed), sentences, writes, quick, None, patience);
+    House {
+        room,
+        unplugged,
+        breaks,
+        seen: Seen::default(),
+    }
+}
+
+struct House {
+    room: Room,
+    unplugged: Arc<AtomicBool>,
+    breaks: Arc<AtomicBool>,
+    seen: Seen,
+}
+
+impl House {
+    async fn until(&mut self, what: &str, wanted: impl Fn(&Event) -> bool) {
+        let events = self.room.until(what, wanted).await;
+        self.seen.take(&events);
+    }
+
+    /// The turn that the fault was in is over, and nothing goes on.
+    async fn over(&mut self) {
+        self.until("the end of it", |e| *e == Event::Listening)
+            .await;
+    }
+
+    /// The next turn works.
+    async fn row(mut self, fault: &'static str, when: &'static str) -> Row {
+        self.room.loudspeaker.let_play(60.0);
+        self.room.say(1);
+        // What is still due of the fault comes before.
+        let answer = |e: &Event| matches!(e, Event::TurnFinished(r) if r.reply == "I am here.");
+        let mut events = self
+            .room
+            .until(&format!("the next turn after {fault} {when}"), answer)
+            .await;
+        events.pop();
+        self.seen.take(&events);
+        self.room.leave().await;
+        self.seen.row(fault, when)
+    }
+}
+
+const PATIENT: Duration = Duration::from_secs(90);
+
+/// The microphone goes and comes back, while nobody speaks, while it thinks, and while it speaks.
+async fn microphone(rows: &mut Vec<Row>) {
+    let lost = |e: &Event| matches!(e, Event::DeviceLost { .. });
+    for when in ["idle", "thinking", "speaking"] {
+        let first = match when {
+            "idle" => vec![],
+            "thinking" => vec![Writes::Late(Arc::default(), &["Once."])],
+            _ => vec![STORY],
+        };
+        let told = match &first[..] {
+            [Writes::Late(told, _)] => Some(Arc::clone(told)),
+            _ => None,
+        };
+        let mut house = house(&ASKED, first, PATIENT);
+        match when {
+            "idle" => house.until("ready", |e| *e == Event::Ready).await,
+            "thinking" => {
+                house.room.say(0);
+                house
+                    .until("the question", |e| matches!(e, Event::Transcribed { .. }))
+                    .await;
+            }
+            _ => house.room.speaking(0).await,
+        }
+        house.unplugged.store(true, Ordering::Relaxed);
+        house.until("the loss", lost).await;
+        house.unplugged.store(false, Ordering::Relaxed);
+        house.room.loudspeaker.let_play(60.0);
+        if when != "idle" {
+            told.iter().for_each(|told| told.notify_one());
+            house.over().await;
+        }
+        rows.push(house.row("the microphone goes and comes back", when).await);
+    }
+}
+
+async fn loudspeaker(rows: &mut Vec<Row>) {
+    let lost = |e: &Event| matches!(e, Event::DeviceLost { .. });
+    for when in ["idle", "thinking", "speaking"] {
+        let first = match when {
+            "idle" => vec![],
+            "thinking" => vec![Writes::Late(Arc::default(), &["Once."])],
+            _ => vec![STORY],
+        };
+        let told = match &first[..] {
+            [Writes::Late(told, _)] => Some(Arc::clone(told)),
+            _ => None,
+        };
+        let mut house = house(&ASKED, first, PATIENT);
+        match when {
+            "idle" => house.until("ready", |e| *e == Event::Ready).await,
+            "thinking" => {
+                house.room.say(0);
+                house
+                    .until("the question", |e| matches!(e, Event::Transcribed { .. }))
+                    .await;
+            }
+            _ => house.room.speaking(0).await,
+        }
+        house.room.loudspeaker.desk().gone = true;
+        house.until("the loss", lost).await;
+        told.iter().for_each(|told| told.notify_one());
+        house.room.loudspeaker.desk().gone = false;
+        house.room.loudspeaker.let_play(60.0);
+        house
+            .until("the return", |e| matches!(e, Event::DeviceFound { .. }))
+            .await;
+        if when != "idle" {
+            house
+                .until(
+                    "what it says then",
+                    |e| matches!(e, Event::TurnFinished(r) if !r.interrupted),
+                )
+                .await;
+        }
+        rows.push(house.row("the loudspeaker goes and comes back", when).await);
+    }
+}
+
+/// Speech-to-text fails, breaks, or takes for ever.
+async fn transcription(rows: &mut Vec<Row>) {
+    for (fault, first) in [
+        ("speech-to-text fails", UNREADABLE),
+        ("speech-to-text breaks (a bug)", BUG),
+        ("speech-to-text takes for ever", ENDLESS),
+    ] {
+        let sentences: &'static [&'static str] = vec![first, ASKED[1]].leak();
+        let mut house = house(sentences, vec![], Duration::from_secs(2));
+        house.room.say(0);
+        house.over().await;
+        rows.push(house.row(fault, "transcribing").await);
+    }
+}
+
+/// The language model fails in every way that it has.
+async fn model(rows: &mut Vec<Row>) {
+    let refuses = || ModelError::Unreachable {
+        at: "http://127.0.0.1:1/v1".into(),
+        reason: "connection refused".into(),
+    };
+    for (fault, writes) in [
+        (
+            "the language model cannot be reached",
+            Writes::Fails(refuses()),
+        ),
+        (
+            "the language model breaks off",
+            Writes::BreaksOff(&["Once there was a king. "], refuses()),
+        ),
+        ("the language model writes nothing", Writes::Text(&[])),
+        ("the language model hangs", Writes::Hangs),
+        (
+            "the language model breaks (a bug)",
+            Writes::Panics(&["Once there was a king. "]),
+        ),
+    ] {
+        let mut house = house(&ASKED, vec![writes], Duration::from_secs(2));
+        house.room.loudspeaker.let_play(60.0);
+        house.room.say(0);
+        house.over().await;
+        rows.push(house.row(fault, "thinking").await);
+    }
+}
+
+async fn voice(rows: &mut Vec<Row>) {
+    for (fault, text) in [
+        (
+            "the voice fails",
+            &["Once there was a king. ", "He had a giraffe."],
+        ),
+        (
+            "the voice breaks (a bug)",
+            &["Once there was a king. ", "He had a zebra."],
+        ),
+    ] {
+        let mut house = house(&ASKED, vec![Writes::Text(text)], PATIENT);
+        house.room.loudspeaker.let_play(60.0);
+        house.room.say(0);
+        house.over().await;
+        rows.push(house.row(fault, "speaking").await);
+    }
+}
+
+/// Bugs in the ear, and in the player.
+async fn bugs(rows: &mut Vec<Row>) {
+    let mut ear = house(&ASKED, vec![], PATIENT);
+    ear.until("ready", |e| *e == Event::Ready).await;
+    ear.breaks.store(true, Ordering::Relaxed);
+    while ear.breaks.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    rows.push(ear.row("the ear breaks (a bug)", "idle").await);
+    let mut player = house(&ASKED, vec![STORY], PATIENT);
+    player.room.speaking(0).await;
+    player.room.loudspeaker.desk().breaks = true;
+    player.room.loudspeaker.let_play(60.0);
+    player
+        .until("the return", |e| matches!(e, Event::DeviceFound { .. }))
+        .await;
+    player.room.loudspeaker.let_play(60.0);
+    player
+        .until(
+            "the rest",
+            |e| matches!(e, Event::TurnFinished(r) if !r.interrupted),
+        )
+        .await;
+    rows.push(player.row("the player breaks (a bug)", "speaking").await);
+}
+
+/// The conversation cannot be kept.
+async fn disk(rows: &mut Vec<Row>) {
+    let mut keeps = config();
+    keeps.memory.conversation = true;
+    // Whatever is written there is a full disk.
+    keeps.memory.file = PathBuf::from("/dev/full");
+    let room = enter_keeping(&ASKED, keeps);
+    let mut house = House {
+        room,
+        unplugged: Arc::default(),
+        breaks: Arc::default(),
+        seen: Seen::default(),
+    };
+    house.until("ready", |e| *e == Event::Ready).await;
+    house.room.loudspeaker.let_play(60.0);
+    house.room.say(0);
+    house.over().await;
+    rows.push(
+        house
+            .row("the conversation cannot be written", "speaking")
+            .await,
+    );
+}
+
+fn enter_keeping(sentences: &'static [&'static str], config: Config) -> Room {
+    let writes = vec![Writes::Text(&["Once."]), Writes::Text(&["I am here."])];
+    enter_with(sentences, writes, config, None)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_is_told_and_the_next_turn_works() {
+    let mut rows = Vec::new();
+    microphone(&mut rows).await;
+    loudspeaker(&mut rows).await;
+    transcription(&mut rows).await;
+    model(&mut rows).await;
+    voice(&mut rows).await;
+    bugs(&mut rows).await;
+    disk(&mut rows).await;
+    let mut table = String::from(
+        "| fault | while | the person hears | events and the log say |\n|---|---|---|---|\n",
+    );
+    for row in &rows {
+        let line = format!(
+            "| {} | {} | {} | {} |\n",
+            row.fault, row.when, row.heard, row.told
+        );
+        table.push_str(&line);
+        // A bug in the ear is in the log alone: it costs nothing that anybody said.
+        assert!(
+            !row.told.is_empty() || row.fault.starts_with("the ear"),
+            "{}",
+            row.fault
+        );
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- faults -->\n", "<!-- end of faults -->");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (written, after) = rest.split_once(end).unwrap();
+    if std::env::var_os("HEARKEN_WRITE_TABLES").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(written, table, "docs/reliability.md is not what happens");
+    }
+}
