@@ -108,6 +108,8 @@ pub struct Parts {
     pub name_file: Option<PathBuf>,
     /// Where the conversation is kept; nowhere when `None`.
     pub conversation_file: Option<PathBuf>,
+    /// What says beyond the process that the microphone is to stay closed; nothing when `None`.
+    pub mute_file: Option<PathBuf>,
     /// A turn that shows no progress for so long is given up; longer when the configuration lets the model take longer.
     pub patience: Duration,
 }
@@ -156,6 +158,17 @@ impl Mind {
             role: reply::model::Role::System,
             text: reply::instructions(&config.reply.system_prompt, name),
         }]);
+    }
+
+    /// Waits until the embedded model is loaded, if there is one; as long as a reply would.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub async fn ready(&self) -> Result<(), ModelError> {
+        match &self.embedded {
+            Some(embedded) => embedded.ready().await,
+            None => Ok(()),
+        }
     }
 
     /// Ends the embedded model, if there is one. Bounded.
@@ -391,7 +404,9 @@ pub async fn run(
         EarSettings::from(&config.listen),
         heard_in,
     )?;
-    ear.mute(parts.carried.as_ref().is_some_and(|c| c.muted));
+    let muted = parts.carried.as_ref().is_some_and(|c| c.muted)
+        || parts.mute_file.as_deref().is_some_and(memory::mute::recall);
+    ear.mute(muted);
     let settings = PlayerSettings {
         volume_percent: config.audio.volume_percent,
     };
@@ -418,6 +433,7 @@ pub async fn run(
         orders: parts.orders,
         open_speaker: parts.open_speaker,
         supervisor: parts.supervisor,
+        mute_file: parts.mute_file,
     };
     let manners = manners(config, name, cancels, parts.name_file, parts.patience);
     let ending = converse(company, manners, parts.carried, bus, shutdown).await;

@@ -66,6 +66,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         name_file: Some(folder.path().join("name.toml")),
         conversation_file: None,
         carried: None,
+        mute_file: None,
         patience: daemon::PATIENCE,
     };
     let mut config = Config::default();

@@ -80,6 +80,7 @@ fn begin_with(
         name_file: None,
         conversation_file: None,
         carried: None,
+        mute_file: None,
         patience: daemon::PATIENCE,
     };
     let (bus, stop) = (Bus::default(), CancellationToken::new());

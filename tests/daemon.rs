@@ -26,11 +26,21 @@ const BOUND: Duration = Duration::from_secs(120);
 const STOPS_WITHIN: Duration = Duration::from_secs(12);
 
 /// Without the configuration of whoever runs the test.
+/// Where nothing of anybody's is.
+fn memory() -> PathBuf {
+    std::env::temp_dir().join(format!(
+        "hearken-tests-{}/conversation.db",
+        std::process::id()
+    ))
+}
+
 fn by_default(mut command: Command) -> Command {
     command
         .env("HEARKEN_CONFIG", "/dev/null")
         // Nobody's conversation is gone on with.
         .env("HEARKEN_MEMORY__CONVERSATION", "false")
+        .env("HEARKEN_MEMORY__FILE", memory())
+        .env_remove("JOURNAL_STREAM")
         .env_remove("HEARKEN_LOG");
     command
 }
@@ -323,6 +333,14 @@ fn remembers_the_conversation_when_it_is_killed() {
     let second = start();
     assert_eq!(ctl(&["history", "--json"]), history);
     ctl(&["history", "clear"]);
+    // Nor does a microphone open by itself that somebody has closed.
+    ctl(&["mute"]);
+    second.signal(Signal::SIGKILL);
+    let _ = second.end();
+    let second = start();
+    second.until("muted");
+    assert!(ctl(&["status"]).contains("closed (muted)"));
+    ctl(&["unmute"]);
     second.signal(Signal::SIGTERM);
     assert_eq!(second.end().0, Some(0));
     // A file that is damaged is told, and keeps nobody from anything.

@@ -15,12 +15,14 @@ struct Home {
 impl Home {
     fn new(does: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let program = dir.path().join("bin/systemctl");
         std::fs::create_dir(dir.path().join("bin")).unwrap();
         let told = dir.path().join("told");
         let text = format!("#!/bin/sh\necho \"$*\" >>'{}'\n{does}\n", told.display());
-        std::fs::write(&program, text).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        for (name, text) in [("systemctl", &text[..]), ("systemd-run", "#!/bin/sh\n")] {
+            let program = dir.path().join("bin").join(name);
+            std::fs::write(&program, text).unwrap();
+            std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        }
         Self { dir }
     }
 
@@ -59,10 +61,13 @@ fn is_installed_and_removed_without_root() {
     let said = text(&before.stderr);
     assert!(said.contains("hearken service install"), "{said}");
 
-    let output = home.hearken(&["service", "install"]);
+    let install = ["--set", "name=Anna", "service", "install"];
+    let output = home.hearken(&install);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let unit = std::fs::read_to_string(home.unit()).unwrap();
-    let start = format!("ExecStart=\"{HEARKEN}\" run --wait\n");
+    let start = format!(
+        "ExecStart=\"{HEARKEN}\" \"--config\" \"/dev/null\" \"--set\" \"name=Anna\" \"run\" \"--wait\"\n"
+    );
     assert!(unit.contains(&start), "{unit}");
     let data = home.dir.path().join(".local/share/hearken");
     assert!(data.is_dir(), "the unit lets it write there");
@@ -72,7 +77,7 @@ fn is_installed_and_removed_without_root() {
         [
             "--user daemon-reload",
             "--user enable hearken.service",
-            "--user restart hearken.service",
+            "--user restart --no-block hearken.service",
         ]
     );
 
@@ -100,6 +105,16 @@ fn says_what_is_wrong_without_a_session() {
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn does_without_namespaces_where_the_system_has_none_for_users() {
+    let home = Home::new("exit 0");
+    std::fs::remove_file(home.dir.path().join("bin/systemd-run")).unwrap();
+    let output = home.hearken(&["service", "install"]);
+    assert!(output.status.success() && text(&output.stdout).contains("does without"));
+    let unit = std::fs::read_to_string(home.unit()).unwrap();
+    assert!(!unit.contains("PrivateUsers") && unit.contains("NoNewPrivileges=yes"));
 }
 
 #[test]

@@ -114,6 +114,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     name_file: None,
                     conversation_file: None,
                     carried: None,
+                    mute_file: None,
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();

@@ -120,28 +120,28 @@ pub fn main() -> ExitCode {
     }
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .map_err(anyhow::Error::from)
-        .and_then(|config| match cli.command {
-            Command::Run(args) => {
-                let source = reload::Source {
-                    file: cli.config.clone(),
-                    set: cli.set.clone(),
-                };
-                run::run(&args, &config, source)
+        .and_then(|config| {
+            let source = reload::Source {
+                file: cli.config.clone(),
+                set: cli.set.clone(),
+            };
+            match cli.command {
+                Command::Run(args) => run::run(&args, &config, source),
+                Command::Converse(args) => converse::run(&args, &config),
+                Command::Transcribe(args) => transcribe::run(args, &config),
+                Command::Say(args) => say::run(args, &config),
+                Command::Chat(args) => chat::run(&args, &config),
+                Command::Ctl(args) => ctl::run(&args, &config),
+                Command::Top(args) => top::run(&args, &config),
+                Command::UpgradeRestart(args) => upgrade::run(&args, &config),
+                Command::Service(args) => service::run(&args, &config, &source),
+                Command::Devices(args) => devices::run(args, &config),
+                Command::Check(args) => check::run(&args, &config),
+                Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
+                Command::Weights(args) => weights::run(args, &config),
+                Command::Bench(args) => bench::run(args, &config),
+                Command::Completions(args) => completions::run(&args),
             }
-            Command::Converse(args) => converse::run(&args, &config),
-            Command::Transcribe(args) => transcribe::run(args, &config),
-            Command::Say(args) => say::run(args, &config),
-            Command::Chat(args) => chat::run(&args, &config),
-            Command::Ctl(args) => ctl::run(&args, &config),
-            Command::Top(args) => top::run(&args, &config),
-            Command::UpgradeRestart(args) => upgrade::run(&args, &config),
-            Command::Service(args) => service::run(&args, &config),
-            Command::Devices(args) => devices::run(args, &config),
-            Command::Check(args) => check::run(&args, &config),
-            Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
-            Command::Weights(args) => weights::run(args, &config),
-            Command::Bench(args) => bench::run(args, &config),
-            Command::Completions(args) => completions::run(&args),
         });
     outcome(result)
 }
@@ -164,9 +164,9 @@ fn log(default: &str) {
         Err(_) => filter,
     };
     // A service's log has fields; everybody else reads lines.
-    let journal = std::env::var_os("JOURNAL_STREAM")
-        .and_then(|_| tracing_journald::layer().ok())
-        .filter(|_| !std::io::stderr().is_terminal());
+    let journal = is_journal()
+        .then(|| tracing_journald::layer().ok())
+        .flatten();
     let registry = tracing_subscriber::registry().with(filter);
     match journal {
         Some(journal) => registry.with(journal).init(),
@@ -178,6 +178,15 @@ fn log(default: &str) {
             )
             .init(),
     }
+}
+
+/// Whether standard error is the journal: `JOURNAL_STREAM` names the stream, and children of services inherit it.
+fn is_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    nix::sys::stat::fstat(std::io::stderr())
+        .is_ok_and(|stderr| named == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 /// A panic is logged with where it was and how it came there, and without its message: that may hold what somebody said.

@@ -12,7 +12,7 @@ use hearken::daemon::change::{differences, needs_restart, prepare};
 use hearken::event::{Bus, Event};
 use hearken::turn::order::Order;
 use hearken::weights::Store;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// The file is looked at so often. One that is being written is left alone until it stays the same.
@@ -39,6 +39,8 @@ impl Source {
 
 /// Reads the configuration anew, again and again.
 pub struct Reloader {
+    /// Whether SIGHUP asks for it.
+    pub by_signal: bool,
     /// What is in force.
     pub config: Config,
     /// Where another comes from.
@@ -59,7 +61,10 @@ impl Reloader {
     /// # Errors
     /// When the operating system gives no signal handler.
     pub fn watch(mut self) -> std::io::Result<Reload> {
-        let mut hup = signal(SignalKind::hangup())?;
+        let mut hup = match self.by_signal {
+            true => Some(signal(SignalKind::hangup())?),
+            false => None,
+        };
         let (asks, mut asked) = mpsc::channel::<oneshot::Sender<Result<Reloaded, String>>>(4);
         tokio::spawn(async move {
             let path = self.source.path();
@@ -76,10 +81,7 @@ impl Reloader {
                         }
                         None
                     }
-                    hung_up = hup.recv() => match hung_up {
-                        Some(()) => None,
-                        None => return,
-                    },
+                    () = hung_up(&mut hup) => None,
                     ask = asked.recv() => match ask {
                         Some(ask) => Some(ask),
                         None => return,
@@ -141,6 +143,17 @@ impl Reloader {
             changed,
             restart: waiting,
         })
+    }
+}
+
+/// The next SIGHUP; never, where that asks for nothing.
+async fn hung_up(hup: &mut Option<Signal>) {
+    let heard = match hup {
+        Some(hup) => hup.recv().await,
+        None => None,
+    };
+    if heard.is_none() {
+        std::future::pending().await
     }
 }
 

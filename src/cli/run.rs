@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
@@ -13,12 +14,12 @@ use hearken::control::{self, Claim, ClaimError, Services};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
+use hearken::memory;
 use hearken::service::manager::{self, ServiceManager};
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -26,7 +27,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
-use super::upgrade::{self, Upgrader};
+use super::upgrade::{self, Next, Successor, Upgrader};
 
 /// Arguments of `hearken run`.
 #[derive(clap::Args)]
@@ -90,6 +91,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     (Some(place), _) => (place, None),
                     (None, socket) => tokio::task::block_in_place(|| {
                         let socket = socket.as_deref().unwrap_or(Path::new(""));
+                        let handle = tokio::runtime::Handle::current();
+                        handle.block_on(async { mind.lock().await.ready().await })?;
                         let carried = upgrade::take(socket)?;
                         anyhow::Ok((Place::take(args, config, &store)?, Some(carried)))
                     })?,
@@ -108,7 +111,9 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                         // Where it is to stay closed, the ear knows before this has passed.
                         None => Lasting::closed(
                             reopen,
-                            match carried.as_ref().is_some_and(|carried| carried.muted) {
+                            match carried.as_ref().is_some_and(|c| c.muted)
+                                || memory::mute::recall(&store.mute_file(&config.memory.file))
+                            {
                                 true => LOOKS_AGAIN,
                                 false => Duration::ZERO,
                             },
@@ -126,6 +131,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     voice,
                     speaker,
                     name_file: Some(name_file),
+                    mute_file: Some(store.mute_file(&config.memory.file)),
                     conversation_file: config
                         .memory
                         .conversation
@@ -134,7 +140,13 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();
+                // A terminal that closes wishes an end, not another configuration.
+                let terminal = std::io::stdin().is_terminal() || std::io::stdout().is_terminal();
+                if terminal {
+                    stop.also_on_hang_up()?;
+                }
                 let reloader = Reloader {
+                    by_signal: !terminal,
                     config: config.clone(),
                     source,
                     store: Store::new(&config.data_dir),
@@ -149,6 +161,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     bus: bus.clone(),
                 };
                 let (upgrade, successor) = upgrader.watch();
+                // It is read anew by signal and by file also where nobody can ask for it.
+                let _by_itself = reload.clone();
                 let services = Services {
                     reload: Some(reload),
                     upgrade: Some(upgrade),
@@ -169,9 +183,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 drop(control);
                 match ending {
                     Ok(Outcome::HandedOver) => {
-                        let after = *successor.borrow();
                         mind.lock().await.stop().await;
-                        return follow(after, &stop).await;
+                        return follow(successor, &stop).await;
                     }
                     _ => manager::stopping(),
                 }
@@ -217,14 +230,15 @@ impl Place {
             args.take_over.is_some(),
             args.wait || args.take_over.is_some(),
         );
-        // Devices first: they fail soonest, and what is missing there no download mends. A microphone that the old program
-        // had closed on somebody's wish is not opened at all.
-        let microphone = match takes_over {
-            true => None,
-            false => Some(open(wait, || {
-                hardware::open_microphone(&config.audio.microphone)
-            })?),
-        };
+        // Devices first: they fail soonest, and what is missing there no download mends. One that somebody
+        // has closed is not opened at all.
+        let microphone =
+            match takes_over || memory::mute::recall(&store.mute_file(&config.memory.file)) {
+                true => None,
+                false => Some(open(wait, || {
+                    hardware::open_microphone(&config.audio.microphone)
+                })?),
+            };
         let speaker = open(wait, || hardware::open_speaker(&config.audio.loudspeaker))?;
         Ok(Self {
             claim,
@@ -235,23 +249,32 @@ impl Place {
 }
 
 /// Another program goes on. A service manager is told so; whoever waits for this program waits for that one.
-async fn follow(successor: Option<u32>, stop: &Stop) -> anyhow::Result<()> {
-    let Some(id) = successor else {
-        return Ok(());
-    };
-    if manager::succeeded_by(id) {
+async fn follow(mut successor: Successor, stop: &Stop) -> anyhow::Result<()> {
+    if let Next::Lives(id) = *successor.borrow()
+        && manager::succeeded_by(id)
+    {
         return Ok(());
     }
-    let id = Pid::from_raw(id.cast_signed());
     let token = stop.token();
-    let ended = tokio::task::spawn_blocking(move || waitpid(id, None));
-    tokio::select! {
-        _ = ended => {}
-        () = token.cancelled() => {
-            let _ = kill(id, Signal::SIGTERM);
+    loop {
+        let next = successor.borrow_and_update().clone();
+        let id = match next {
+            Next::Ended { well: true, .. } => return stop.outcome(),
+            Next::Ended { how, .. } => bail!("{how}"),
+            Next::Nobody => bail!("nobody goes on with the conversation"),
+            Next::Lives(id) => id,
+        };
+        tokio::select! {
+            changed = successor.changed() => changed?,
+            () = token.cancelled() => {
+                // A terminal's Ctrl-C has reached it as well, and a second signal would force it.
+                if stop.outcome().is_ok() {
+                    let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
+                }
+                successor.changed().await?;
+            }
         }
     }
-    stop.outcome()
 }
 
 /// Opens a device; one that is not there is an error, or waited for.

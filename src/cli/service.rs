@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use hearken::config::Config;
-use hearken::service::unit;
+use hearken::service::unit::{self, Service};
 use hearken::weights::Store;
+
+use super::reload::Source;
 
 /// Arguments of `hearken service`.
 #[derive(clap::Args)]
@@ -48,10 +50,10 @@ enum Wish {
 const UNIT: &str = "hearken.service";
 
 /// Runs the command.
-pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+pub fn run(args: &Args, config: &Config, source: &Source) -> anyhow::Result<()> {
     let place = place()?;
     match args.wish {
-        Wish::Install { print } => install(&place, config, print),
+        Wish::Install { print } => install(&place, config, source, print),
         Wish::Uninstall => uninstall(&place),
         Wish::Status => manager(&place, Question::Status),
         Wish::Logs { follow, lines } => manager(&place, Question::Logs { follow, lines }),
@@ -87,36 +89,90 @@ fn place() -> anyhow::Result<Place> {
     })
 }
 
-fn install(place: &Place, config: &Config, print: bool) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("cannot tell which program this is")?;
-    let store = Store::new(&config.data_dir);
-    let data = std::path::absolute(store.data())?;
+fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyhow::Result<()> {
+    let service = service(config, source)?;
     let text = match place {
-        Place::Systemd(_) => unit::systemd(&program, &data)?,
-        Place::Launchd(_) => unit::launchd(&program, &data)?,
+        Place::Systemd(_) => unit::systemd(&service, print || contains())?,
+        Place::Launchd(_) => unit::launchd(&service)?,
     };
     if print {
         print!("{text}");
         return Ok(());
     }
-    // The unit lets it write there, and systemd wants the folder to exist.
+    // The unit lets it write there, and systemd wants the folders to exist.
     let writable = |what: &Path| format!("cannot write {}", what.display());
-    std::fs::create_dir_all(&data).with_context(|| writable(&data))?;
+    for folder in std::iter::once(&service.data).chain(&service.writes) {
+        std::fs::create_dir_all(folder).with_context(|| writable(folder))?;
+    }
     write(place.path(), &text).with_context(|| writable(place.path()))?;
     println!("wrote {}", place.path().display());
     match place {
         Place::Systemd(_) => {
             systemctl(&["daemon-reload"])?;
             systemctl(&["enable", UNIT])?;
-            // One that runs already goes on with the new unit.
-            systemctl(&["restart", UNIT])?;
+            // One that runs already goes on with the new unit. It is ready when it hears, which nobody waits for here: a
+            // microphone may be missing.
+            systemctl(&["restart", "--no-block", UNIT])?;
         }
         Place::Launchd(path) => started("launchctl", &["load", "-w", &path.to_string_lossy()])?,
     }
     println!(
-        "hearken runs, and starts with your session; look after it with: hearken service status"
+        "hearken begins, now and with your session; look after it with: hearken service status"
     );
     Ok(())
+}
+
+/// The service as this command line has it: with the same configuration.
+fn service(config: &Config, source: &Source) -> anyhow::Result<Service> {
+    let program = std::env::current_exe().context("cannot tell which program this is")?;
+    let store = Store::new(&config.data_dir);
+    let mut command = vec![program.to_string_lossy().into_owned()];
+    if let Some(file) = &source.file {
+        let file = std::path::absolute(file)?;
+        command.extend(["--config".into(), file.to_string_lossy().into_owned()]);
+    }
+    for key in &source.set {
+        command.extend(["--set".into(), key.clone()]);
+    }
+    command.extend(["run", "--wait"].map(String::from));
+    // The configuration's own variables belong to a shell; these say where things are.
+    let environment = ["HEARKEN_DATA_DIR", "HEARKEN_LLM"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    let folder = |file: &Path| file.parent().map(Path::to_owned);
+    let writes = [&config.memory.file, &config.control.socket];
+    Ok(Service {
+        command,
+        environment: environment.collect(),
+        data: std::path::absolute(store.data())?,
+        writes: writes
+            .into_iter()
+            .filter_map(|file| folder(file))
+            .filter(|f| f.is_absolute())
+            .collect(),
+    })
+}
+
+/// Whether the system lets a user's service be shut off from the rest: some forbid the namespaces that this needs.
+fn contains() -> bool {
+    let tried = Command::new("systemd-run")
+        .args(["--user", "--quiet", "--wait", "--collect"])
+        .args([
+            "-p",
+            "PrivateUsers=yes",
+            "-p",
+            "ProtectSystem=strict",
+            "true",
+        ])
+        .stdin(Stdio::null())
+        .output();
+    let contains = tried.is_ok_and(|output| output.status.success());
+    if !contains {
+        println!(
+            "this system shuts no user's service off from files it does not need; the unit does without"
+        );
+    }
+    contains
 }
 
 /// The file is whole at any moment.
@@ -208,8 +264,12 @@ fn started(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
+    let hint = match said.contains("bus") {
+        true => "; is this a desktop session? By ssh, `loginctl enable-linger` gives you one",
+        false => "",
+    };
     bail!(
-        "{program} {} failed: {}; is this a desktop session? By ssh, `loginctl enable-linger` gives you one",
+        "{program} {} failed: {}{hint}",
         arguments.join(" "),
         said.trim()
     )

@@ -61,6 +61,20 @@ impl Stop {
         Ok(stop)
     }
 
+    /// A terminal that closes is a wish to stop as well.
+    ///
+    /// # Errors
+    /// When the operating system gives no signal handler.
+    pub fn also_on_hang_up(&self) -> std::io::Result<()> {
+        let mut hung_up = signal(SignalKind::hangup())?;
+        let token = self.token.clone();
+        tokio::spawn(async move {
+            hung_up.recv().await;
+            token.cancel();
+        });
+        Ok(())
+    }
+
     /// Cancelled by the first signal.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()

@@ -93,30 +93,52 @@ pub struct Upgrader {
     pub bus: Bus,
 }
 
-/// The program that is to go on, if there is one.
-pub type Successor = watch::Receiver<Option<u32>>;
+/// The program that is to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// There is none.
+    Nobody,
+    /// It lives, as this process.
+    Lives(u32),
+    /// It has ended, in order or not.
+    Ended {
+        /// Whether it was in order.
+        well: bool,
+        /// How.
+        how: String,
+    },
+}
+
+/// How it is with the program that is to go on.
+pub type Successor = watch::Receiver<Next>;
 
 impl Upgrader {
     /// Starts a successor with every wish, one at a time.
     pub fn watch(self) -> (Upgrade, Successor) {
         let (asks, mut asked) = mpsc::channel::<(Option<PathBuf>, oneshot::Sender<String>)>(1);
-        let (alive, successor) = watch::channel(None);
+        let (alive, successor) = watch::channel(Next::Nobody);
         tokio::spawn(async move {
             while let Some((program, failed)) = asked.recv().await {
                 let why = match self.begin(program) {
                     Ok(mut child) => {
-                        let _ = alive.send(child.id());
+                        let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
                         // It goes on; or else this program does.
-                        match child.wait().await {
+                        let status = child.wait().await;
+                        let how = match &status {
                             Ok(status) => format!(
-                                "the new program ended before it took over: {status}; its last words are in the log"
+                                "the new program ended: {status}; its last words are in the log"
                             ),
                             Err(error) => format!("the new program is lost: {error}"),
-                        }
+                        };
+                        let well = status.is_ok_and(|status| status.success());
+                        let _ = alive.send(Next::Ended {
+                            well,
+                            how: how.clone(),
+                        });
+                        how
                     }
                     Err(error) => format!("{error:#}"),
                 };
-                let _ = alive.send(None);
                 let what = format!("hearken goes on as it is: {why}");
                 tracing::warn!("{what}");
                 self.bus.emit(Event::Failed { what: what.clone() });

@@ -97,6 +97,10 @@ impl Served {
             }
             let (id, request) = parse(&line);
             let answer = match request {
+                Ok(Request::HandOver) => match self.hand_over(&mut lines).await {
+                    Some(answer) => answer,
+                    None => return Err(Gone),
+                },
                 Ok(request) => self.obey(request).await,
                 Err(error) => Err(error),
             };
@@ -177,17 +181,32 @@ impl Served {
                 // Where it succeeds this connection ends with this program.
                 Err(why.await.map_err(|_| ending())?)
             }
-            Request::HandOver => {
-                let (successor, carried) = oneshot::channel();
-                self.give(Order::HandOver(successor)).await?;
-                // However long somebody is being answered.
-                let carried = carried.await.map_err(|_| "hearken is ending".to_owned())?;
-                serde_json::to_value(carried).map_err(|error| error.to_string())
-            }
+            // It waits beside the connection, in `hand_over`.
+            Request::HandOver => Err("it is being handed over".into()),
             Request::Shutdown => {
                 self.desk.shutdown.cancel();
                 Ok(Value::Null)
             }
+        }
+    }
+
+    /// Gives the conversation to this program, however long somebody is being answered before; `None` when the program goes
+    /// meanwhile, or says anything: then nobody gets it.
+    async fn hand_over(
+        &mut self,
+        lines: &mut FramedRead<tokio::net::unix::OwnedReadHalf, LinesCodec>,
+    ) -> Option<Result<Value, String>> {
+        let (successor, carried) = oneshot::channel();
+        if let Err(error) = self.give(Order::HandOver(successor)).await {
+            return Some(Err(error));
+        }
+        tokio::select! {
+            biased;
+            _ = lines.next() => None,
+            carried = carried => Some(match carried {
+                Ok(carried) => serde_json::to_value(carried).map_err(|error| error.to_string()),
+                Err(_) => Err("hearken is ending".into()),
+            }),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::listen::ear::{Detectors, EarChange, EarSettings};
 use crate::listen::name::{Name, NameError};
 use crate::listen::worker::Worker;
-use crate::reply::model::LanguageModel;
+use crate::reply::model::{LanguageModel, ModelError};
 use crate::speak::OpenError;
 use crate::speak::worker::Synthesizer;
 use crate::turn::conductor::Manners;
@@ -48,6 +48,9 @@ pub enum ChangeError {
     /// A part cannot be opened.
     #[error(transparent)]
     Part(#[from] StartError),
+    /// The language model cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The voice cannot be opened.
     #[error(transparent)]
     Voice(#[from] OpenError),
@@ -154,6 +157,11 @@ pub async fn prepare(
         false => None,
     };
     if let Some(mind) = &mind {
+        // One that cannot be loaded is none to go on with.
+        if let Err(error) = mind.ready().await {
+            mind.stop().await;
+            return Err(error.into());
+        }
         mind.warm(new, &called);
     }
     let open = || -> Result<_, ChangeError> {
@@ -210,7 +218,8 @@ pub async fn prepare(
         manners: manners(
             new,
             Name::new(&called)?,
-            new.echo.cancellation,
+            // What is in force until a restart.
+            old.echo.cancellation,
             Some(name_file),
             super::PATIENCE,
         ),

@@ -194,7 +194,14 @@ impl EarHandle {
     /// Hears by other means from now on. What is being said is dismissed.
     pub fn change(&self, change: EarChange) {
         let mut slot = self.shared.change.lock();
-        *slot.as_deref_mut().unwrap_or_else(|e| e.get_mut()) = Some(change);
+        let slot = slot.as_deref_mut().unwrap_or_else(|e| e.get_mut());
+        // What the ear has not taken yet still holds.
+        let before = slot.take();
+        let (microphone, detectors) = before.map_or((None, None), |b| (b.microphone, b.detectors));
+        *slot = Some(EarChange {
+            microphone: change.microphone.or(microphone),
+            detectors: change.detectors.or(detectors),
+        });
     }
 
     /// While true (hearken speaks), what the microphone brings is read and dropped. What was being said is dismissed,

@@ -104,9 +104,11 @@ impl Keeper {
             .spawn(move || {
                 let mut told = false;
                 for job in waiting {
+                    let forgets = !matches!(job, Job::Add(_));
                     match done(&connection, &job) {
                         Ok(()) => told = false,
-                        Err(error) if !std::mem::replace(&mut told, true) => {
+                        // That something is not forgotten is told each time.
+                        Err(error) if forgets || !std::mem::replace(&mut told, true) => {
                             failed(format!(
                                 "the conversation cannot be written to {}: {error}",
                                 path.display()
@@ -289,7 +291,14 @@ fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
     transaction.commit()?;
     if !matches!(job, Job::Add(_)) {
         // Nor is it to stay in the log of what was written.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        if connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy)? != 0 {
+            // Another program reads the file.
+            return Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                Some("what was forgotten is still in it while another program reads it".into()),
+            ));
+        }
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! What hearken keeps from one day to the next.
 
 pub mod conversation;
+pub mod mute;
 pub mod name;

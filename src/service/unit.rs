@@ -1,59 +1,117 @@
 //! The description of the service, for systemd and for launchd. Pure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const SYSTEMD: &str = include_str!("../../assets/hearken.service");
 const LAUNCHD: &str = include_str!("../../assets/hearken.plist");
 
-/// A path that cannot stand in a unit.
+/// Around what needs user namespaces.
+const CONTAINED: (&str, &str) = (
+    "# What it does not even see; this needs user namespaces.\n",
+    "# Up to here.\n",
+);
+
+/// A text that cannot stand in a unit.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0:?} cannot stand in a service's description: it holds a line break or bytes that are no text"
 )]
 pub struct UnitError(String);
 
-/// The systemd unit that runs `program` and lets it write below `data` alone.
+/// What the service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Variables that it needs.
+    pub environment: Vec<(String, String)>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Other folders that it may write to.
+    pub writes: Vec<PathBuf>,
+}
+
+/// The systemd unit. `contained`: the system lets a user's service be shut off from what it does not need.
 ///
 /// # Errors
 /// [`UnitError`].
-pub fn systemd(program: &Path, data: &Path) -> Result<String, UnitError> {
-    // Quotes hold spaces together, and a percent sign begins a specifier.
-    let quoted = |path: &Path, dollars: bool| {
-        let escaped = text(path)?
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('%', "%%");
-        let escaped = match dollars {
-            true => escaped.replace('$', "$$"),
-            false => escaped,
-        };
-        Ok(format!("\"{escaped}\""))
-    };
-    Ok(SYSTEMD
-        .replace("@PROGRAM@", &quoted(program, true)?)
-        .replace("@DATA@", &quoted(data, false)?))
+pub fn systemd(service: &Service, contained: bool) -> Result<String, UnitError> {
+    let command = joined(service.command.iter().map(|word| quoted(word, true)))?;
+    let variables = service.environment.iter().map(|(name, value)| {
+        let pair = quoted(&format!("{name}={value}"), false)?;
+        Ok(format!("Environment={pair}\n"))
+    });
+    let variables: String = variables.collect::<Result<_, UnitError>>()?;
+    let writes = std::iter::once(&service.data).chain(&service.writes);
+    let writes = joined(writes.map(|path| quoted(text(path)?, false)))?;
+    let unit = SYSTEMD
+        .replace(
+            "ExecStart=@PROGRAM@\n",
+            &format!("{variables}ExecStart={command}\n"),
+        )
+        .replace("@WRITES@", &writes);
+    if contained {
+        return Ok(unit);
+    }
+    let (before, rest) = unit.split_once(CONTAINED.0).unwrap_or((&unit, ""));
+    let after = rest.split_once(CONTAINED.1).map_or("", |(_, after)| after);
+    Ok(format!("{before}{after}"))
 }
 
 /// The launchd agent that does the same.
 ///
 /// # Errors
 /// [`UnitError`].
-pub fn launchd(program: &Path, data: &Path) -> Result<String, UnitError> {
-    let escaped = |path: &Path| {
-        Ok(text(path)?
+pub fn launchd(service: &Service) -> Result<String, UnitError> {
+    let escaped = |text: &str| {
+        Ok(plain(text)?
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;"))
     };
+    let words = service.command.iter().map(|word| {
+        let word = escaped(word)?;
+        Ok(format!("    <string>{word}</string>\n"))
+    });
+    let words: String = words.collect::<Result<_, UnitError>>()?;
+    let variables = service.environment.iter().map(|(name, value)| {
+        let (name, value) = (escaped(name)?, escaped(value)?);
+        Ok(format!("    <key>{name}</key><string>{value}</string>\n"))
+    });
+    let variables: String = variables.collect::<Result<_, UnitError>>()?;
     Ok(LAUNCHD
-        .replace("@PROGRAM@", &escaped(program)?)
-        .replace("@DATA@", &escaped(data)?))
+        .replace("@PROGRAM@", &words)
+        .replace("@ENVIRONMENT@", &variables)
+        .replace("@DATA@", &escaped(text(&service.data)?)?))
+}
+
+fn joined(words: impl Iterator<Item = Result<String, UnitError>>) -> Result<String, UnitError> {
+    Ok(words.collect::<Result<Vec<_>, _>>()?.join(" "))
+}
+
+/// Quotes hold spaces together, a percent sign begins a specifier, and a dollar sign a variable in a command.
+fn quoted(word: &str, in_command: bool) -> Result<String, UnitError> {
+    let escaped = plain(word)?
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('%', "%%");
+    let escaped = match in_command {
+        true => escaped.replace('$', "$$"),
+        false => escaped,
+    };
+    Ok(format!("\"{escaped}\""))
 }
 
 fn text(path: &Path) -> Result<&str, UnitError> {
     path.to_str()
-        .filter(|text| !text.contains(char::is_control))
         .ok_or_else(|| UnitError(path.to_string_lossy().into_owned()))
+}
+
+fn plain(text: &str) -> Result<&str, UnitError> {
+    match text.contains(char::is_control) {
+        true => Err(UnitError(text.to_owned())),
+        false => Ok(text),
+    }
 }
 
 #[cfg(test)]
@@ -61,24 +119,54 @@ fn text(path: &Path) -> Result<&str, UnitError> {
 mod tests {
     use super::*;
 
+    fn service(words: &[&str]) -> Service {
+        Service {
+            command: words.iter().map(|w| (*w).to_owned()).collect(),
+            environment: vec![("HEARKEN_LLM".into(), "/opt/a b/llm".into())],
+            data: "/home/o\"o".into(),
+            writes: vec!["/srv/words".into()],
+        }
+    }
+
     #[test]
-    fn paths_stand_in_it_whatever_they_hold() {
-        let unit = systemd(
-            Path::new("/opt/a b/100%/$x/hearken"),
-            Path::new("/home/o\"o"),
-        )
-        .unwrap();
+    fn whatever_paths_hold_they_stand_in_it() {
+        let service = service(&["/opt/a b/100%/$x/hearken", "run", "--wait"]);
+        let unit = systemd(&service, true).unwrap();
+        let start = "ExecStart=\"/opt/a b/100%%/$$x/hearken\" \"run\" \"--wait\"\n";
+        assert!(unit.contains(start), "{unit}");
+        let writes = "ReadWritePaths=\"/home/o\\\"o\" \"/srv/words\"\n";
+        assert!(unit.contains(writes), "{unit}");
         assert!(
-            unit.contains("ExecStart=\"/opt/a b/100%%/$$x/hearken\" run --wait\n"),
+            unit.contains("Environment=\"HEARKEN_LLM=/opt/a b/llm\"\n"),
             "{unit}"
         );
-        assert!(unit.contains("ReadWritePaths=\"/home/o\\\"o\"\n"), "{unit}");
-        assert!(!unit.contains('@') || unit.contains("SystemCallFilter=@system-service"));
-        let agent = launchd(Path::new("/a&b/hearken"), Path::new("/data")).unwrap();
+        let agent = launchd(&self::service(&["/a&b/hearken", "run"])).unwrap();
         assert!(
             agent.contains("<string>/a&amp;b/hearken</string>"),
             "{agent}"
         );
-        assert!(systemd(Path::new("/a\nb"), Path::new("/data")).is_err());
+        for text in [unit, agent] {
+            for place in ["@PROGRAM@", "@WRITES@", "@DATA@", "@ENVIRONMENT@"] {
+                assert!(!text.contains(place), "{text}");
+            }
+        }
+        assert!(systemd(&self::service(&["/a\nb"]), true).is_err());
+    }
+
+    #[test]
+    fn without_user_namespaces_it_asks_for_none() {
+        let unit = systemd(&service(&["/bin/hearken"]), false).unwrap();
+        for key in [
+            "PrivateUsers",
+            "ProtectSystem",
+            "ReadWritePaths",
+            "PrivateTmp",
+        ] {
+            assert!(!unit.contains(key), "{unit}");
+        }
+        assert!(
+            unit.contains("NoNewPrivileges=yes") && unit.contains("[Install]"),
+            "{unit}"
+        );
     }
 }

@@ -83,6 +83,8 @@ pub struct Company {
     pub orders: mpsc::Receiver<Order>,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
     pub open_speaker: Option<OpenSpeaker>,
+    /// What says beyond the process that the microphone is to stay closed.
+    pub mute_file: Option<PathBuf>,
     /// Is told that the conversation goes on.
     pub supervisor: Option<Box<dyn Supervisor>>,
 }
@@ -277,6 +279,7 @@ pub async fn converse(
         sound_waits: None,
         noticed: None,
         speakers_in,
+        search: 0,
     };
     if let Some(carried) = carried {
         conductor.go_on(carried);
@@ -352,14 +355,16 @@ struct Conductor {
     sound_waits: Option<TurnId>,
     /// When it was last said aloud that a device is gone.
     noticed: Option<Instant>,
-    speakers_in: mpsc::Sender<Box<dyn Speaker>>,
+    speakers_in: mpsc::Sender<(u64, Box<dyn Speaker>)>,
+    /// The number of the search for a loudspeaker: what an earlier one finds is not wanted any more.
+    search: u64,
 }
 
 impl Conductor {
     async fn run(
         mut self,
         mut notes: mpsc::Receiver<Note>,
-        mut speakers: mpsc::Receiver<Box<dyn Speaker>>,
+        mut speakers: mpsc::Receiver<(u64, Box<dyn Speaker>)>,
         shutdown: CancellationToken,
     ) -> Result<Outcome, Ending> {
         self.bus.emit(Event::Ready);
@@ -402,7 +407,11 @@ impl Conductor {
                 Some(note) = notes.recv() => self.note(note),
                 played = self.company.played.recv() => self.played(played)?,
                 Some(order) = self.company.orders.recv() => self.order(order),
-                Some(speaker) = speakers.recv() => self.loudspeaker_found(speaker).await?,
+                Some((search, speaker)) = speakers.recv() => {
+                    if search == self.search {
+                        self.loudspeaker_found(speaker).await?;
+                    }
+                }
                 () = closing, if window.is_some() => self.close_window(),
                 _ = life.tick(), if self.company.supervisor.is_some() => self.show_life(&mut rounds),
                 () = watchdog, if alive.is_some() => {

@@ -65,6 +65,12 @@ impl Store {
         self.data.join("name.toml")
     }
 
+    /// What is there while the microphone is to stay closed: beside the conversation.
+    #[must_use]
+    pub fn mute_file(&self, set: &Path) -> PathBuf {
+        self.conversation_file(set).with_file_name("muted")
+    }
+
     /// Where the conversation is kept, where nothing else is `set`.
     #[must_use]
     pub fn conversation_file(&self, set: &Path) -> PathBuf {

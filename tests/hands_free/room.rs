@@ -384,6 +384,7 @@ pub fn enter_judged(
             .conversation
             .then(|| config.memory.file.clone()),
         carried: None,
+        mute_file: None,
         patience,
     };
     let bus = Bus::default();

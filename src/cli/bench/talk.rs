@@ -274,6 +274,7 @@ impl Bench<'_> {
                 name_file: None,
                 conversation_file: None,
                 carried: None,
+                mute_file: None,
                 patience: daemon::PATIENCE,
             })
         })?;

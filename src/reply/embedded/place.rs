@@ -42,24 +42,40 @@ pub fn find_program() -> Result<PathBuf, EmbeddedError> {
 
 /// A new folder that only this user can enter, removed when dropped.
 pub(super) fn socket_folder(parent: Option<&Path>) -> Result<TempDir, EmbeddedError> {
-    let parent = match parent {
-        Some(parent) => parent.to_owned(),
-        None => choose_parent(env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)),
+    let parents = match parent {
+        Some(parent) => vec![parent.to_owned()],
+        None => parents(env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)),
     };
-    tempfile::Builder::new()
-        .prefix(&format!("hearken-{}-", std::process::id()))
-        .rand_bytes(6)
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(&parent)
-        .map_err(|source| EmbeddedError::Folder { parent, source })
+    let within = |parent: &Path| {
+        tempfile::Builder::new()
+            .prefix(&format!("hearken-{}-", std::process::id()))
+            .rand_bytes(6)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(parent)
+    };
+    // A service may write to its own part of a folder that is closed to it otherwise.
+    let mut failed = None;
+    for parent in parents {
+        match within(&parent) {
+            Ok(folder) => return Ok(folder),
+            Err(source) => failed = failed.or(Some(EmbeddedError::Folder { parent, source })),
+        }
+    }
+    Err(failed.unwrap_or_else(|| EmbeddedError::Folder {
+        parent: env::temp_dir(),
+        source: std::io::ErrorKind::NotFound.into(),
+    }))
 }
 
-fn choose_parent(runtime_dir: Option<PathBuf>) -> PathBuf {
+/// Where the folder may be, best first.
+fn parents(runtime_dir: Option<PathBuf>) -> Vec<PathBuf> {
     let fits = |p: &PathBuf| p.is_dir() && p.as_os_str().as_bytes().len() + 32 <= LONGEST_FOLDER;
-    runtime_dir
+    let own = runtime_dir.as_ref().map(|dir| dir.join("hearken"));
+    [own, runtime_dir, Some(env::temp_dir()), Some("/tmp".into())]
+        .into_iter()
+        .flatten()
         .filter(fits)
-        .or_else(|| Some(env::temp_dir()).filter(fits))
-        .unwrap_or_else(|| PathBuf::from("/tmp"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -89,7 +105,10 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let long = parent.path().join("x".repeat(80));
         std::fs::create_dir(&long).unwrap();
-        assert_ne!(choose_parent(Some(long.clone())), long);
-        assert_eq!(choose_parent(Some(parent.path().to_owned())), parent.path());
+        assert!(!parents(Some(long.clone())).contains(&long));
+        assert_eq!(parents(Some(parent.path().to_owned()))[0], parent.path());
+        let own = parent.path().join("hearken");
+        std::fs::create_dir(&own).unwrap();
+        assert_eq!(parents(Some(parent.path().to_owned()))[0], own);
     }
 }

@@ -9,7 +9,10 @@ use crate::turn::state::State;
 impl Conductor {
     /// Gives the conversation to the program that waits for it, when nothing goes on; whether that is done.
     pub(super) fn hand_over(&mut self) -> bool {
-        let quiet = self.state == State::Idle && self.cut.is_none() && self.to_say.is_empty();
+        // Without a loudspeaker nothing can be said, however long it is waited for.
+        let said = self.to_say.is_empty() || !self.loudspeaker;
+        let wishes = self.muting.is_empty() && self.changes.is_empty();
+        let quiet = self.state == State::Idle && self.cut.is_none() && said && wishes;
         if !quiet || self.successor.is_none() {
             return false;
         }

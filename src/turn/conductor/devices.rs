@@ -77,7 +77,7 @@ impl Conductor {
                 self.to_say.push_front(Saying::Rest(rest));
             }
         }
-        let found = self.speakers_in.clone();
+        let (found, search) = (self.speakers_in.clone(), self.search);
         tokio::spawn(async move {
             while !found.is_closed() {
                 tokio::time::sleep(RETRY).await;
@@ -86,7 +86,7 @@ impl Conductor {
                     return;
                 };
                 if let Ok(speaker) = opened {
-                    let _ = found.send(speaker).await;
+                    let _ = found.send((search, speaker)).await;
                     return;
                 }
             }
@@ -120,6 +120,8 @@ impl Conductor {
         let replaced = self.company.player.replace(speaker).await;
         replaced.map_err(|_| Ending::Thread("player"))?;
         self.loudspeaker = true;
+        // Whoever looks for another still has looked in vain.
+        self.search += 1;
         Ok(())
     }
 

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::warn;
 
 use super::over::Cut;
 use super::{Conductor, Turn};
 use crate::command::{self, Command};
 use crate::event::Event;
 use crate::listen::name::{Called, Name};
+use crate::memory::mute;
 use crate::turn::TurnId;
 use crate::turn::order::{Order, Status};
 use crate::turn::state::{Input, State};
@@ -187,6 +189,16 @@ impl Conductor {
     pub(super) fn muted(&mut self, muted: bool) {
         self.muted = muted;
         self.ahead = None;
+        if let Some(file) = &self.company.mute_file
+            && let Err(error) = mute::keep(file, muted)
+        {
+            let what = format!(
+                "cannot remember in {} that the microphone is to stay closed: {error}",
+                file.display()
+            );
+            warn!("{what}");
+            self.bus.emit(Event::Failed { what });
+        }
         self.bus
             .emit(if muted { Event::Muted } else { Event::Unmuted });
         self.mute_next();
