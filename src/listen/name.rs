@@ -312,6 +312,10 @@ impl Name {
 
     fn called_within(&self, most: f32, transcript: &str) -> Option<(Side, String)> {
         let sentences = phrase::sentences(transcript);
+        // Where the name itself is heard, what stands around it has told that it is not called.
+        if sentences.iter().any(|s| !self.occurrences(s).is_empty()) {
+            return None;
+        }
         let (first, last) = (sentences.first()?, sentences.last()?);
         let begin = first.iter().take_while(|w| words::CALLS.has(&w.lower));
         let (begin, longest) = (begin.count().min(EDGE), self.words + 1);
@@ -320,6 +324,7 @@ impl Name {
         starts
             .chain(ends)
             .filter(|words| self.is_like(words, most))
+            .filter(|words| !words.iter().any(|word| self.spells_somebody_else(word)))
             // A common word is what it is, unless it is far too long for chance and whisper chooses the name for it.
             .filter(|words| {
                 let common = words.iter().all(|w| words::COMMON.has(&w.lower));
@@ -342,6 +347,18 @@ impl Name {
         let apart = sound::distance(&self.sounds, &sounds) / self.sounds.len() as f32;
         let distance = self.distance(&text).min(0.01 + apart);
         distance <= most && !self.is_somebody_else(words, distance)
+    }
+
+    /// Whether a word is the name of somebody else in another spelling: "Savanna".
+    fn spells_somebody_else(&self, word: &Word<'_>) -> bool {
+        let said = sound::sounds(word.text);
+        words::NAMES
+            .all()
+            .filter(|other| !self.letters.contains(other))
+            .any(|other| {
+                let sounds = sound::sounds(other);
+                sound::distance(&sounds, &said) <= SPELLING * sounds.len() as f32
+            })
     }
 
     /// Whether `words`, so far from the name, are the name of somebody else and not another spelling of this one.

@@ -528,7 +528,7 @@ fn words_at_the_edge_may_be_the_name_misheard() {
             "Hey Samantha, play some music.",
         ),
         ("Samarang, set a type", "Samantha, set a type"),
-        ("What time is it, Semanta?", "What time is it, Samantha?"),
+        ("What time is it, Sanata?", "What time is it, Samantha?"),
     ] {
         let guessed = name.guess(heard).map(|(_, guess)| guess);
         assert_eq!(guessed.as_deref(), Some(guess), "{heard}");
@@ -536,6 +536,10 @@ fn words_at_the_edge_may_be_the_name_misheard() {
     for heard in [
         "Someone is at the door.",
         "Savannah, set a timer.",
+        "Savanna, set a timer.",
+        "Okay, Savana then, set a timer.",
+        "Okay, Samantha and we meet on the beach.",
+        "I told Samantha that, tell me.",
         "Amanda, what time is it?",
         "What is the time?",
         "I told someone.",
