@@ -210,6 +210,9 @@ impl Name {
             let Some((found, rest)) = calls else {
                 continue;
             };
+            if self.repeats(&sentences[..i], sentence, found) {
+                continue;
+            }
             let later = sentences
                 .get(i + 1)
                 .and_then(|next| next.first())
@@ -268,10 +271,14 @@ impl Name {
     pub fn side(&self, transcript: &str) -> Option<Side> {
         let sentences = phrase::sentences(transcript);
         let total: usize = sentences.iter().map(Vec::len).sum();
-        let mut before = 0;
+        let (mut before, mut so_far) = (0, 0);
         for sentence in &sentences {
             let called = |found: &Found| place::called(sentence, *found).is_some();
-            if let Some(found) = self.occurrences(sentence).into_iter().find(called) {
+            let done = &sentences[..so_far];
+            so_far += 1;
+            if let Some(found) = self.occurrences(sentence).into_iter().find(called)
+                && !self.repeats(done, sentence, found)
+            {
                 let at_start = before + found.end <= EDGE + self.words;
                 let at_end = total - (before + found.first) <= EDGE + self.words;
                 return Some(match (at_start, at_end) {
@@ -422,6 +429,19 @@ impl Name {
             });
         }
         found
+    }
+
+    /// Whether `found` is all of `sentence`, and the sentence before it ends in the name without calling it: whisper, told to
+    /// expect the name, wrote it for something else and wrote it once more ("once a month": "one Samantha. Samantha.").
+    fn repeats(&self, before: &[Vec<Word<'_>>], sentence: &[Word<'_>], found: Found) -> bool {
+        let alone = found.first == 0 && found.end == sentence.len();
+        let Some(previous) = before.last().filter(|_| alone) else {
+            return false;
+        };
+        let ends = |found: &Found| found.end == previous.len() && found.first > 0;
+        self.occurrences(previous)
+            .into_iter()
+            .any(|found| ends(&found) && place::called(previous, found).is_none())
     }
 
     /// Whether a sentence is what whisper makes of "Samantha, stop" said in one breath, or in noise: "Samantha's top",

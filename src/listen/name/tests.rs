@@ -575,3 +575,14 @@ fn common_words_are_no_short_name_misheard() {
     let common = "Someone tell me a story.";
     assert!(name.guess(common).is_some() && !name.is_nearly_called(common));
 }
+
+#[test]
+fn a_name_that_whisper_writes_twice_for_something_else_does_not_call() {
+    let name = Name::new("Samantha").unwrap();
+    let loops = "I opened a pot of soup in the attic, one Samantha. Samantha.";
+    assert_eq!((name.called(loops), name.side(loops)), (Called::No, None));
+    let light = "Turn on the light. Samantha!";
+    let called = Called::With("Turn on the light.".into());
+    assert_eq!(name.called(light), called);
+    assert!(name.side(light).is_some());
+}
