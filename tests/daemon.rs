@@ -45,6 +45,15 @@ fn by_default(mut command: Command) -> Command {
     command
 }
 
+/// A command of hearken's beside the one that runs: its exit code, what it printed, what it said of errors.
+fn hearken(server: &SoundServer, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = by_default(server.command(HEARKEN));
+    let output = command.args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, said) = (text(output.stdout), text(output.stderr));
+    (output.status.code(), out, said)
+}
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -234,16 +243,7 @@ fn is_steered_from_a_shell() {
     let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let server = SoundServer::start();
-    let ctl = |arguments: &[&str]| {
-        let mut command = by_default(server.command(HEARKEN));
-        let output = command.arg("ctl").args(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
-    };
+    let ctl = |arguments: &[&str]| hearken(&server, &[&["ctl"], arguments].concat());
     let (code, _, said) = ctl(&["status"]);
     assert_eq!(code, Some(10), "{said}");
     assert!(said.contains("hearken run"), "{said}");
@@ -315,10 +315,9 @@ fn remembers_the_conversation_when_it_is_killed() {
         daemon
     };
     let ctl = |arguments: &[&str]| {
-        let mut command = by_default(server.command(HEARKEN));
-        let output = command.arg("ctl").args(arguments).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        let (code, out, said) = hearken(&server, &[&["ctl"], arguments].concat());
+        assert_eq!(code, Some(0), "{said}");
+        out
     };
     let first = start();
     ctl(&["ask", "What is the capital of France?"]);
@@ -368,13 +367,8 @@ fn takes_another_configuration_without_a_restart() {
     let write = |text: &str| std::fs::write(&file, format!("{text}{always}")).unwrap();
     write("");
     let ctl = |arguments: &[&str]| {
-        let mut command = by_default(server.command(HEARKEN));
-        let output = command.arg("ctl").args(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout) + &text(output.stderr),
-        )
+        let (code, out, said) = hearken(&server, &[&["ctl"], arguments].concat());
+        (code, out + &said)
     };
     let mut command = by_default(server.command(HEARKEN));
     command.args(["run", "--json"]).env("HEARKEN_CONFIG", &file);
@@ -456,13 +450,8 @@ fn is_succeeded_in_the_middle_of_a_conversation() {
     let dir = tempfile::tempdir().unwrap();
     let server = SoundServer::start();
     let hearken = |arguments: &[&str]| {
-        let mut command = by_default(server.command(HEARKEN));
-        let output = command.args(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout) + &text(output.stderr),
-        )
+        let (code, out, said) = hearken(&server, arguments);
+        (code, out + &said)
     };
     let mut command = by_default(server.command(HEARKEN));
     command.args(["run", "--json", "--set", "attention.mode=always"]);

@@ -12,6 +12,8 @@ use hearken::config::Config;
 use hearken::event::Event;
 use hearken::reply::model::ModelError;
 
+use tokio::sync::Notify;
+
 use super::devices::Unpluggable;
 use super::room::*;
 use crate::scripted::Writes;
@@ -135,82 +137,59 @@ impl House {
 
 const PATIENT: Duration = Duration::from_secs(90);
 
-/// The microphone goes and comes back, while nobody speaks, while it thinks, and while it speaks.
-async fn microphone(rows: &mut Vec<Row>) {
-    let lost = |e: &Event| matches!(e, Event::DeviceLost { .. });
-    for when in ["idle", "thinking", "speaking"] {
-        let first = match when {
-            "idle" => vec![],
-            "thinking" => vec![Writes::Late(Arc::default(), &["Once."])],
-            _ => vec![STORY],
-        };
-        let told = match &first[..] {
-            [Writes::Late(told, _)] => Some(Arc::clone(told)),
-            _ => None,
-        };
-        let mut house = house(&ASKED, first, PATIENT);
-        match when {
-            "idle" => house.until("ready", |e| *e == Event::Ready).await,
-            "thinking" => {
-                house.room.say(0);
-                house
-                    .until("the question", |e| matches!(e, Event::Transcribed { .. }))
-                    .await;
-            }
-            _ => house.room.speaking(0).await,
-        }
-        house.unplugged.store(true, Ordering::Relaxed);
-        house.until("the loss", lost).await;
-        house.unplugged.store(false, Ordering::Relaxed);
-        house.room.loudspeaker.let_play(60.0);
-        if when != "idle" {
-            told.iter().for_each(|told| told.notify_one());
-            house.over().await;
-        }
-        rows.push(house.row("the microphone goes and comes back", when).await);
-    }
-}
-
-async fn loudspeaker(rows: &mut Vec<Row>) {
-    let lost = |e: &Event| matches!(e, Event::DeviceLost { .. });
-    for when in ["idle", "thinking", "speaking"] {
-        let first = match when {
-            "idle" => vec![],
-            "thinking" => vec![Writes::Late(Arc::default(), &["Once."])],
-            _ => vec![STORY],
-        };
-        let told = match &first[..] {
-            [Writes::Late(told, _)] => Some(Arc::clone(told)),
-            _ => None,
-        };
-        let mut house = house(&ASKED, first, PATIENT);
-        match when {
-            "idle" => house.until("ready", |e| *e == Event::Ready).await,
-            "thinking" => {
-                house.room.say(0);
-                house
-                    .until("the question", |e| matches!(e, Event::Transcribed { .. }))
-                    .await;
-            }
-            _ => house.room.speaking(0).await,
-        }
-        house.room.loudspeaker.desk().gone = true;
-        house.until("the loss", lost).await;
-        told.iter().for_each(|told| told.notify_one());
-        house.room.loudspeaker.desk().gone = false;
-        house.room.loudspeaker.let_play(60.0);
-        house
-            .until("the return", |e| matches!(e, Event::DeviceFound { .. }))
-            .await;
-        if when != "idle" {
+/// A house in that state, and what lets its model write on.
+async fn house_while(when: &str) -> (House, Arc<Notify>) {
+    let told = Arc::new(Notify::new());
+    let first = match when {
+        "idle" => vec![],
+        "thinking" => vec![Writes::Late(Arc::clone(&told), &["Once."])],
+        _ => vec![STORY],
+    };
+    let mut house = house(&ASKED, first, PATIENT);
+    match when {
+        "idle" => house.until("ready", |e| *e == Event::Ready).await,
+        "thinking" => {
+            house.room.say(0);
             house
-                .until(
-                    "what it says then",
-                    |e| matches!(e, Event::TurnFinished(r) if !r.interrupted),
-                )
+                .until("the question", |e| matches!(e, Event::Transcribed { .. }))
                 .await;
         }
-        rows.push(house.row("the loudspeaker goes and comes back", when).await);
+        _ => house.room.speaking(0).await,
+    }
+    (house, told)
+}
+
+/// A device goes and comes back, while nobody speaks, while it thinks, and while it speaks.
+async fn devices(rows: &mut Vec<Row>) {
+    for fault in [
+        "the microphone goes and comes back",
+        "the loudspeaker goes and comes back",
+    ] {
+        for when in ["idle", "thinking", "speaking"] {
+            let (mut house, told) = house_while(when).await;
+            let microphone = fault.contains("microphone");
+            let plug = |house: &House, gone: bool| match microphone {
+                true => house.unplugged.store(gone, Ordering::Relaxed),
+                false => house.room.loudspeaker.desk().gone = gone,
+            };
+            plug(&house, true);
+            house
+                .until("the loss", |e| matches!(e, Event::DeviceLost { .. }))
+                .await;
+            told.notify_one();
+            plug(&house, false);
+            house.room.loudspeaker.let_play(60.0);
+            // What it was at is heard to the end.
+            if when != "idle" {
+                house
+                    .until(
+                        "the end",
+                        |e| matches!(e, Event::TurnFinished(r) if !r.interrupted),
+                    )
+                    .await;
+            }
+            rows.push(house.row(fault, when).await);
+        }
     }
 }
 
@@ -336,8 +315,7 @@ fn enter_keeping(sentences: &'static [&'static str], config: Config) -> Room {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_is_told_and_the_next_turn_works() {
     let mut rows = Vec::new();
-    microphone(&mut rows).await;
-    loudspeaker(&mut rows).await;
+    devices(&mut rows).await;
     transcription(&mut rows).await;
     model(&mut rows).await;
     voice(&mut rows).await;
