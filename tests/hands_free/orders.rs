@@ -69,10 +69,14 @@ async fn what_nobody_waits_for_any_more_is_not_said() {
     let mut room = enter(&["Samantha, tell me a story."], vec![STORY]);
     room.speaking(0).await;
     let (given_up, receiver) = oneshot::channel();
-    drop(receiver);
     room.order(Order::Say("Too late.".into(), given_up)).await;
     let (begun, turn) = oneshot::channel();
     room.order(Order::Say("In time.".into(), begun)).await;
+    // Both wait when the first is given up.
+    let (answer, taken) = oneshot::channel();
+    room.order(Order::Status(answer)).await;
+    taken.await.unwrap();
+    drop(receiver);
     room.loudspeaker.let_play(60.0);
     assert!(room.finished().await.reply.ends_with("And he was happy."));
     turn.await.unwrap();
