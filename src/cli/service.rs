@@ -92,7 +92,8 @@ fn place() -> anyhow::Result<Place> {
 fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyhow::Result<()> {
     let service = service(config, source)?;
     let text = match place {
-        Place::Systemd(_) => unit::systemd(&service, print || contains())?,
+        Place::Systemd(_) if print => unit::systemd(&service, &unit::containment())?,
+        Place::Systemd(_) => unit::systemd(&service, &containment())?,
         Place::Launchd(_) => unit::launchd(&service)?,
     };
     if print {
@@ -153,26 +154,38 @@ fn service(config: &Config, source: &Source) -> anyhow::Result<Service> {
     })
 }
 
-/// Whether the system lets a user's service be shut off from the rest: some forbid the namespaces that this needs.
-fn contains() -> bool {
-    let tried = Command::new("systemd-run")
-        .args(["--user", "--quiet", "--wait", "--collect"])
-        .args([
-            "-p",
-            "PrivateUsers=yes",
-            "-p",
-            "ProtectSystem=strict",
-            "true",
-        ])
-        .stdin(Stdio::null())
-        .output();
-    let contains = tried.is_ok_and(|output| output.status.success());
-    if !contains {
-        println!(
-            "this system shuts no user's service off from files it does not need; the unit does without"
-        );
+/// What of the unit's containment this system gives to a user's service: all of it, or what works by itself. Some systems
+/// forbid the namespaces that it needs, some containers a part of them.
+fn containment() -> Vec<&'static str> {
+    let all = unit::containment();
+    if starts_with(&all) {
+        return all;
     }
-    contains
+    let one = |setting: &&str| starts_with(&[*setting]);
+    let mut given: Vec<_> = all.iter().copied().filter(one).collect();
+    if !given.is_empty() && !starts_with(&given) {
+        given.clear();
+    }
+    let missing = all.iter().filter(|setting| !given.contains(setting));
+    let missing: Vec<_> = missing.copied().collect();
+    println!(
+        "this system does not give to a user's service what these need, and the unit does without: {}",
+        missing.join(", ")
+    );
+    given
+}
+
+/// Whether a service of the user's starts with these settings and can still tell the service manager that it has.
+fn starts_with(settings: &[&str]) -> bool {
+    let mut command = Command::new("systemd-run");
+    command.args(["--user", "--quiet", "--wait", "--collect"]);
+    // This gives it the socket, as `Type=notify` does.
+    for setting in settings.iter().chain(&["NotifyAccess=all"]) {
+        command.args(["-p", setting]);
+    }
+    command.args(["sh", "-c", "test -S \"$NOTIFY_SOCKET\""]);
+    let tried = command.stdin(Stdio::null()).output();
+    tried.is_ok_and(|output| output.status.success())
 }
 
 /// The file is whole at any moment.

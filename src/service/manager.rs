@@ -1,5 +1,6 @@
 //! The service manager is told that hearken hears, and that it goes on. Outside a service nobody is told anything.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -46,7 +47,9 @@ pub fn succeeded_by(id: u32) -> bool {
 }
 
 fn tell(states: &[NotifyState<'_>]) {
+    static TOLD: Once = Once::new();
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("the service manager cannot be told: {error}");
+        // It would end a service that it does not hear of.
+        TOLD.call_once(|| tracing::warn!("the service manager cannot be told how it is: {error}"));
     }
 }

@@ -10,6 +10,7 @@ const CONTAINED: (&str, &str) = (
     "# What it does not even see; this needs user namespaces.\n",
     "# Up to here.\n",
 );
+const WRITES: &str = "ReadWritePaths=";
 
 /// A text that cannot stand in a unit.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +32,20 @@ pub struct Service {
     pub writes: Vec<PathBuf>,
 }
 
-/// The systemd unit. `contained`: the system lets a user's service be shut off from what it does not need.
+/// What of the unit needs namespaces, which not every system gives to a user's service: `KEY=value` each.
+pub fn containment() -> Vec<&'static str> {
+    let (_, rest) = SYSTEMD.split_once(CONTAINED.0).unwrap_or((SYSTEMD, ""));
+    let (block, _) = rest.split_once(CONTAINED.1).unwrap_or_default();
+    // It opens what another one closes.
+    let opens = |line: &&str| line.starts_with(WRITES);
+    block.lines().filter(|line| !opens(line)).collect()
+}
+
+/// The systemd unit, with so much of its [`containment`].
 ///
 /// # Errors
 /// [`UnitError`].
-pub fn systemd(service: &Service, contained: bool) -> Result<String, UnitError> {
+pub fn systemd(service: &Service, contained: &[&str]) -> Result<String, UnitError> {
     let command = joined(service.command.iter().map(|word| quoted(word, true)))?;
     let variables = service.environment.iter().map(|(name, value)| {
         let pair = quoted(&format!("{name}={value}"), false)?;
@@ -44,18 +54,23 @@ pub fn systemd(service: &Service, contained: bool) -> Result<String, UnitError> 
     let variables: String = variables.collect::<Result<_, UnitError>>()?;
     let writes = std::iter::once(&service.data).chain(&service.writes);
     let writes = joined(writes.map(|path| quoted(text(path)?, false)))?;
-    let unit = SYSTEMD
+    let left_out: Vec<_> = containment()
+        .into_iter()
+        .filter(|line| !contained.contains(line))
+        .collect();
+    let kept = |line: &&str| {
+        !left_out.contains(line) && !(contained.is_empty() && line.starts_with(WRITES))
+    };
+    let unit: String = SYSTEMD
+        .split_inclusive('\n')
+        .filter(|line| kept(&line.trim_end()))
+        .collect();
+    Ok(unit
         .replace(
             "ExecStart=@PROGRAM@\n",
             &format!("{variables}ExecStart={command}\n"),
         )
-        .replace("@WRITES@", &writes);
-    if contained {
-        return Ok(unit);
-    }
-    let (before, rest) = unit.split_once(CONTAINED.0).unwrap_or((&unit, ""));
-    let after = rest.split_once(CONTAINED.1).map_or("", |(_, after)| after);
-    Ok(format!("{before}{after}"))
+        .replace("@WRITES@", &writes))
 }
 
 /// The launchd agent that does the same.
@@ -131,7 +146,7 @@ mod tests {
     #[test]
     fn whatever_paths_hold_they_stand_in_it() {
         let service = service(&["/opt/a b/100%/$x/hearken", "run", "--wait"]);
-        let unit = systemd(&service, true).unwrap();
+        let unit = systemd(&service, &containment()).unwrap();
         let start = "ExecStart=\"/opt/a b/100%%/$$x/hearken\" \"run\" \"--wait\"\n";
         assert!(unit.contains(start), "{unit}");
         let writes = "ReadWritePaths=\"/home/o\\\"o\" \"/srv/words\"\n";
@@ -150,12 +165,12 @@ mod tests {
                 assert!(!text.contains(place), "{text}");
             }
         }
-        assert!(systemd(&self::service(&["/a\nb"]), true).is_err());
+        assert!(systemd(&self::service(&["/a\nb"]), &[]).is_err());
     }
 
     #[test]
     fn without_user_namespaces_it_asks_for_none() {
-        let unit = systemd(&service(&["/bin/hearken"]), false).unwrap();
+        let unit = systemd(&service(&["/bin/hearken"]), &[]).unwrap();
         for key in [
             "PrivateUsers",
             "ProtectSystem",
@@ -168,5 +183,21 @@ mod tests {
             unit.contains("NoNewPrivileges=yes") && unit.contains("[Install]"),
             "{unit}"
         );
+    }
+
+    #[test]
+    fn what_the_system_does_not_give_is_left_out_alone() {
+        let all = containment();
+        assert!(all.len() > 10 && all.contains(&"ProtectKernelLogs=yes"));
+        let given: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|key| !key.contains("Kernel"))
+            .collect();
+        let unit = systemd(&service(&["/bin/hearken"]), &given).unwrap();
+        assert!(!unit.contains("ProtectKernel"), "{unit}");
+        for key in given.into_iter().chain([WRITES, "NoNewPrivileges=yes"]) {
+            assert!(unit.contains(key), "{key}: {unit}");
+        }
     }
 }
