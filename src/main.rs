@@ -6,5 +6,6 @@ fn main() -> std::process::ExitCode {
     // Before there is any thread: OpenMP reads the environment once, and setting a variable is only safe now.
     hearken::threads::settle_openmp();
     hearken::speak::espeak_data::settle();
+    hearken::onnx::settle();
     cli::main()
 }

@@ -4,6 +4,18 @@ use std::path::Path;
 
 use ort::session::Session;
 
+/// Keeps ONNX Runtime's own program builds from counting their uses: without it, creating the environment writes an identifier
+/// and a database below the user's cache folder and calls a server of the manufacturer's, whatever
+/// `DisableTelemetryEvents` is told afterwards (seen with 1.32.0 on Linux).
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Call it first of all in `main`, before any thread exists: it sets an environment variable, without which [`init`]
+/// refuses.
+pub fn settle() {
+    // SAFETY: the caller promises that no other thread exists yet.
+    unsafe { std::env::set_var(NO_TELEMETRY, "1") };
+}
+
 /// Why a model cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
@@ -28,12 +40,17 @@ pub enum OnnxError {
 /// Loads the runtime's library. Once a process; later calls do nothing, whatever their path.
 ///
 /// # Errors
-/// [`OnnxError::Runtime`] when `library` is missing or no ONNX Runtime.
+/// [`OnnxError::Runtime`] when `library` is missing or no ONNX Runtime, or when it would call home.
 pub fn init(library: &Path) -> Result<(), OnnxError> {
     let failed = |reason: String| OnnxError::Runtime {
         path: library.display().to_string(),
         reason,
     };
+    if std::env::var_os(NO_TELEMETRY).is_none_or(|set| set != "1") {
+        return Err(failed(format!(
+            "it would call its manufacturer; set {NO_TELEMETRY}=1"
+        )));
+    }
     let builder = ort::init_from(library).map_err(|e| failed(e.to_string()))?;
     builder.with_name("hearken").with_telemetry(false).commit();
     Ok(())
