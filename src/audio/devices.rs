@@ -3,8 +3,11 @@
 //! ALSA offers a card under a dozen names and adds plugins that are no devices at all; [`rank`] tells them apart.
 //! What there is comes from [`hardware::list`](super::hardware::list).
 
+use serde::Deserialize;
+
 /// What a device is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// To hear.
     Microphone,

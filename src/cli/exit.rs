@@ -17,10 +17,10 @@ use hearken::weights::WeightsError;
 
 use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
-use super::ctl::NotRunning;
 use super::say::NothingToSay;
 use super::signal::{INTERRUPTED, Interrupted};
 use super::top::NoTerminal;
+use super::wire::NotRunning;
 
 /// Anything that has no code of its own.
 const OTHER: u8 = 1;

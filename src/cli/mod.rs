@@ -20,6 +20,7 @@ mod top;
 mod transcribe;
 mod upgrade;
 mod weights;
+mod wire;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -90,6 +91,7 @@ enum Command {
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    leave_no_core();
     // Commands that only print end quietly when their reader has enough. The others write to sockets and to a child,
     // and see a closed one as an error.
     if matches!(
@@ -187,6 +189,14 @@ fn is_journal() -> bool {
     };
     nix::sys::stat::fstat(std::io::stderr())
         .is_ok_and(|stderr| named == format!("{}:{}", stderr.st_dev, stderr.st_ino))
+}
+
+/// Words, sound and keys are in memory, and a core dump would write them to disk. Children inherit it.
+fn leave_no_core() {
+    use nix::sys::resource::{Resource, setrlimit};
+    if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
+        tracing::debug!("a core dump cannot be forbidden: {error}");
+    }
 }
 
 /// A panic is logged with where it was and how it came there, and without its message: that may hold what somebody said.

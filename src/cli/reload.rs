@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hearken::config::{self, Config};
+use hearken::config::{self, Audio, Config};
 use hearken::control::{Reload, Reloaded};
 use hearken::daemon::Mind;
 use hearken::daemon::change::{differences, needs_restart, prepare};
@@ -13,10 +13,13 @@ use hearken::event::{Bus, Event};
 use hearken::turn::order::Order;
 use hearken::weights::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// The file is looked at so often. One that is being written is left alone until it stays the same.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Who asked is answered by this.
+type Answer = oneshot::Sender<Result<Reloaded, String>>;
 
 /// Where the configuration comes from: as on the command line.
 #[derive(Debug, Clone)]
@@ -28,8 +31,9 @@ pub struct Source {
 }
 
 impl Source {
-    fn load(&self) -> Result<Config, config::ConfigError> {
-        config::load(self.file.as_deref(), &self.set)
+    fn load(&self, chosen: &[String]) -> Result<Config, config::ConfigError> {
+        let set = [&self.set, chosen].concat();
+        config::load(self.file.as_deref(), &set)
     }
 
     fn path(&self) -> Option<PathBuf> {
@@ -53,6 +57,10 @@ pub struct Reloader {
     pub bus: Bus,
     /// The language model that is to be stopped at the end.
     pub mind: Arc<Mutex<Mind>>,
+    /// Told which devices are in use.
+    pub audio: watch::Sender<Audio>,
+    /// Told which keys (`KEY=VALUE`) were set since the start, beyond what the source says.
+    pub chosen: watch::Sender<Vec<String>>,
 }
 
 impl Reloader {
@@ -65,7 +73,7 @@ impl Reloader {
             true => Some(signal(SignalKind::hangup())?),
             false => None,
         };
-        let (asks, mut asked) = mpsc::channel::<oneshot::Sender<Result<Reloaded, String>>>(4);
+        let (asks, mut asked) = mpsc::channel(4);
         tokio::spawn(async move {
             let path = self.source.path();
             let (mut taken, mut before) = (state(path.as_deref()), None);
@@ -88,7 +96,11 @@ impl Reloader {
                     },
                 };
                 taken = state(path.as_deref());
-                let outcome = self.reload().await;
+                let (keys, ask): (Vec<String>, Option<Answer>) = match ask {
+                    Some((keys, ask)) => (keys, Some(ask)),
+                    None => (Vec::new(), None),
+                };
+                let outcome = self.reload(keys).await;
                 if let Err(what) = &outcome {
                     tracing::warn!("{what}");
                     self.bus.emit(Event::Failed { what: what.clone() });
@@ -101,15 +113,20 @@ impl Reloader {
         Ok(asks)
     }
 
-    async fn reload(&mut self) -> Result<Reloaded, String> {
+    async fn reload(&mut self, keys: Vec<String>) -> Result<Reloaded, String> {
         let stays = |error: &dyn std::fmt::Display| {
             format!("the new configuration is not taken, the old one stays in force: {error}")
         };
-        let new = self.source.load().map_err(|error| stays(&error))?;
+        let mut chosen = self.chosen.borrow().clone();
+        for key in keys {
+            choose(&mut chosen, key);
+        }
+        let new = self.source.load(&chosen).map_err(|error| stays(&error))?;
         let mut waiting = differences(&self.config, &new);
         waiting.retain(|key| needs_restart(key));
         let prepared = prepare(&self.config, &new, &self.store).await;
         let Some((change, mind)) = prepared.map_err(|error| stays(&error))? else {
+            self.chosen.send_replace(chosen);
             return Ok(Reloaded {
                 changed: Vec::new(),
                 restart: waiting,
@@ -131,6 +148,8 @@ impl Reloader {
             let old = std::mem::replace(&mut *self.mind.lock().await, mind);
             old.stop().await;
         }
+        self.chosen.send_replace(chosen);
+        self.audio.send_replace(new.audio.clone());
         // What needs a restart is still not in force.
         self.config = Config {
             data_dir: self.config.data_dir.clone(),
@@ -144,6 +163,13 @@ impl Reloader {
             restart: waiting,
         })
     }
+}
+
+/// Sets `key` (`KEY=VALUE`) in place of what was chosen for it before.
+fn choose(chosen: &mut Vec<String>, key: String) {
+    let name = |assignment: &str| assignment.split('=').next().map(str::to_owned);
+    chosen.retain(|before| name(before) != name(&key));
+    chosen.push(key);
 }
 
 /// The next SIGHUP; never, where that asks for nothing.
@@ -161,4 +187,22 @@ async fn hung_up(hup: &mut Option<Signal>) {
 fn state(path: Option<&Path>) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path?).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_takes_the_place_of_what_was() {
+        let mut chosen = Vec::new();
+        for key in [
+            "audio.microphone=a=b",
+            "audio.loudspeaker=c",
+            "audio.microphone=d",
+        ] {
+            choose(&mut chosen, key.into());
+        }
+        assert_eq!(chosen, ["audio.loudspeaker=c", "audio.microphone=d"]);
+    }
 }

@@ -21,13 +21,14 @@ use hearken::turn::order;
 use hearken::weights::Store;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::sync::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{Mutex, watch};
 
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
 use super::upgrade::{self, Next, Successor, Upgrader};
+use super::wire::printable;
 
 /// Arguments of `hearken run`.
 #[derive(clap::Args)]
@@ -145,6 +146,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 if terminal {
                     stop.also_on_hang_up()?;
                 }
+                let (audio, used) = watch::channel(config.audio.clone());
+                let (chosen_in, chosen) = watch::channel(Vec::new());
                 let reloader = Reloader {
                     by_signal: !terminal,
                     config: config.clone(),
@@ -153,12 +156,15 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     orders: orders.clone(),
                     bus: bus.clone(),
                     mind: Arc::clone(&mind),
+                    audio,
+                    chosen: chosen_in,
                 };
                 let reload = reloader.watch()?;
                 let socket = control::socket_path(&config.control.socket, store.data());
                 let upgrader = Upgrader {
                     socket,
                     bus: bus.clone(),
+                    chosen,
                 };
                 let (upgrade, successor) = upgrader.watch();
                 // It is read anew by signal and by file also where nobody can ask for it.
@@ -166,6 +172,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let services = Services {
                     reload: Some(reload),
                     upgrade: Some(upgrade),
+                    audio: Some(used),
                 };
                 let control = claim
                     .map(|claim| control::serve(claim, orders, bus.clone(), stop.token(), services))
@@ -338,11 +345,12 @@ fn as_line(event: &Event, colour: bool, attention: Mode, name: &str) -> Option<S
             let after = stages
                 .first_played
                 .map_or_else(String::new, |ms| format!(" ({ms:.0} ms)"));
+            let (transcript, reply) = (printable(transcript), printable(reply));
             Some(format!(
                 "{bold}you:{plain} {transcript}  {bold}hearken:{plain} {reply}{broken}{dim}{after}{plain}"
             ))
         }
-        Event::Failed { what } => Some(format!("{dim}failed: {what}{plain}")),
+        Event::Failed { what } => Some(format!("{dim}failed: {}{plain}", printable(what))),
         Event::Called => Some(format!("{dim}yes?{plain}")),
         Event::DeviceLost { device, why } => Some(format!(
             "{bold}the {device} is gone{plain}{dim} ({why}); looking for it{plain}"
@@ -368,5 +376,39 @@ fn invitation(attention: Mode, name: &str) -> String {
         Mode::PushToTalk => {
             "listening when you press Enter (or send SIGUSR1); end with Ctrl-C".into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_no_reply() {
+        let attack = "red \x1b[31m and \x07 gone \x1b[2J\r\n";
+        let event = Event::Failed {
+            what: attack.into(),
+        };
+        let line = as_line(&event, false, Mode::Name, "Samantha").unwrap_or_default();
+        assert!(
+            line.contains("gone") && !line.contains(char::is_control),
+            "{line:?}"
+        );
+        let report = TurnReport {
+            turn: hearken::turn::TurnId(1),
+            transcript: attack.into(),
+            reply: attack.into(),
+            interrupted: false,
+            failure: None,
+            stages: hearken::turn::timing::Stages::default(),
+            speech_end: std::time::Instant::now(),
+            gaps_ms: Vec::new(),
+        };
+        let event = Event::TurnFinished(report);
+        let line = as_line(&event, false, Mode::Name, "Samantha").unwrap_or_default();
+        assert!(
+            line.contains("gone") && !line.contains(char::is_control),
+            "{line:?}"
+        );
     }
 }

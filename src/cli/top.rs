@@ -16,8 +16,8 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use serde_json::{Value, json};
 
 use self::screen::{Cost, Screen};
-use super::ctl::Wire;
 use super::process;
+use super::wire::Wire;
 
 /// Arguments of `hearken top`.
 #[derive(clap::Args)]

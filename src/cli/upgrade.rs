@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::ctl::{NotRunning, Wire};
+use super::wire::{NotRunning, Wire};
 
 /// Arguments of `hearken upgrade-restart`.
 #[derive(clap::Args)]
@@ -91,6 +91,8 @@ pub struct Upgrader {
     pub socket: PathBuf,
     /// For everybody to know what went wrong.
     pub bus: Bus,
+    /// Keys that were set since the start, which the successor sets as well.
+    pub chosen: watch::Receiver<Vec<String>>,
 }
 
 /// The program that is to go on.
@@ -154,6 +156,9 @@ impl Upgrader {
             None => installed(&std::env::current_exe()?),
         };
         let mut arguments = arguments(std::env::args_os().skip(1));
+        for key in &*self.chosen.borrow() {
+            arguments.extend(["--set".into(), key.into()]);
+        }
         arguments.extend([FLAG.into(), self.socket.clone().into()]);
         Command::new(&program)
             .args(arguments)

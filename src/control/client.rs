@@ -13,7 +13,8 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, parse};
-use super::{LONGEST_LINE, PROTOCOL, Services};
+use super::{LONGEST_LINE, PROTOCOL, Reloaded, Services, devices};
+use crate::config::Audio;
 use crate::event::json::event_json;
 use crate::event::{Bus, Event};
 use crate::turn::order::{Order, Status};
@@ -158,17 +159,18 @@ impl Served {
                 self.status().await
             }
             Request::Reload => {
-                let Some(reload) = &self.desk.services.reload else {
-                    return Err("there is no configuration to be read anew".into());
-                };
-                let (done, reloaded) = oneshot::channel();
-                let ending = || "hearken is ending".to_owned();
-                reload.send(done).await.map_err(|_| ending())?;
-                let reloaded = tokio::time::timeout(ANSWERED_WITHIN, reloaded)
-                    .await
-                    .map_err(|_| "it is not in force yet: somebody speaks with hearken".to_owned())?
-                    .map_err(|_| ending())??;
+                let reloaded = self.reload(Vec::new()).await?;
                 serde_json::to_value(reloaded).map_err(|error| error.to_string())
+            }
+            Request::Devices => {
+                let used = self.audio()?;
+                Ok(devices::as_value(&devices::there().await?, &used))
+            }
+            Request::UseDevice { name, role } => {
+                let chosen = devices::choose_for(&devices::there().await?, &name, role)?;
+                let keys = chosen.iter().map(|(role, name)| devices::key(*role, name));
+                self.reload(keys.collect()).await?;
+                Ok(devices::chosen_value(&chosen))
             }
             Request::Upgrade { program } => {
                 let Some(upgrade) = &self.desk.services.upgrade else {
@@ -188,6 +190,27 @@ impl Served {
                 Ok(Value::Null)
             }
         }
+    }
+
+    /// Has the configuration read anew, with `keys` set beyond it.
+    async fn reload(&self, keys: Vec<String>) -> Result<Reloaded, String> {
+        let Some(reload) = &self.desk.services.reload else {
+            return Err("there is no configuration to be read anew".into());
+        };
+        let (done, reloaded) = oneshot::channel();
+        let ending = || "hearken is ending".to_owned();
+        reload.send((keys, done)).await.map_err(|_| ending())?;
+        tokio::time::timeout(ANSWERED_WITHIN, reloaded)
+            .await
+            .map_err(|_| "it is not in force yet: somebody speaks with hearken".to_owned())?
+            .map_err(|_| ending())?
+    }
+
+    /// Which devices are in use.
+    fn audio(&self) -> Result<Audio, String> {
+        let audio = self.desk.services.audio.as_ref();
+        let audio = audio.ok_or("this hearken has no devices of its own")?;
+        Ok(audio.borrow().clone())
     }
 
     /// Gives the conversation to this program, however long somebody is being answered before; `None` when the program goes

@@ -5,13 +5,16 @@
 
 mod claim;
 mod client;
+mod devices;
 mod request;
 mod serve;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::Audio;
 
 pub use claim::{Claim, ClaimError};
 pub use serve::{Server, serve};
@@ -31,8 +34,9 @@ pub struct Reloaded {
     pub restart: Vec<String>,
 }
 
-/// Asks for the configuration to be read anew. The answer is one sentence when it cannot be had.
-pub type Reload = mpsc::Sender<oneshot::Sender<Result<Reloaded, String>>>;
+/// Asks for the configuration to be read anew, with some keys (`KEY=VALUE`) set beyond it from now on. The answer is one
+/// sentence when it cannot be had: then these keys are not set either.
+pub type Reload = mpsc::Sender<(Vec<String>, oneshot::Sender<Result<Reloaded, String>>)>;
 
 /// Asks for another program, or a newer one at the same place, to go on in place of this one. The answer comes only when it
 /// cannot.
@@ -45,6 +49,8 @@ pub struct Services {
     pub reload: Option<Reload>,
     /// See [`Upgrade`].
     pub upgrade: Option<Upgrade>,
+    /// The devices that are in use.
+    pub audio: Option<watch::Receiver<Audio>>,
 }
 
 /// Where the socket is: what is set, or else in the user's folder for running programs, or else in the data folder.

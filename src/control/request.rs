@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::audio::devices::Role;
+
 /// What a program wants.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "method", rename_all = "kebab-case")]
@@ -35,6 +37,14 @@ pub(super) enum Request {
     Events,
     /// Read the configuration anew.
     Reload,
+    /// Which microphones and loudspeakers are there?
+    Devices,
+    /// Use this one, as both or as one of them.
+    UseDevice {
+        name: String,
+        #[serde(default, rename = "as")]
+        role: Option<Role>,
+    },
     /// Let another program go on, or a newer one at the same place.
     Upgrade {
         #[serde(default)]
@@ -74,6 +84,9 @@ fn checked(request: Request) -> Result<Request, String> {
         Request::Say { text } | Request::Ask { text } if text.trim().is_empty() => {
             Err("the text is empty".into())
         }
+        Request::UseDevice { name, .. } if name.trim().is_empty() => {
+            Err("the device's name is empty".into())
+        }
         Request::Volume { percent } if *percent > 150 => {
             Err(format!("percent = {percent} is outside 0 to 150"))
         }
@@ -105,6 +118,11 @@ mod tests {
             (r#"{"id":"a","method":"say","text":" "}"#, "empty"),
             (r#"{"id":"a","method":"volume","percent":151}"#, "151"),
             (r#"{"id":"a","method":"volume","percent":-1}"#, "-1"),
+            (r#"{"id":"a","method":"use-device","name":""}"#, "empty"),
+            (
+                r#"{"id":"a","method":"use-device","name":"x","as":"y"}"#,
+                "microphone",
+            ),
             (r#"{"id":"a"}"#, "method"),
         ] {
             let (id, request) = parse(line);

@@ -14,6 +14,7 @@ pub(super) mod words;
 
 use hearken::config::Config;
 
+pub(super) use self::talk::stages::percentile;
 pub(super) use self::talk::{NoReport, NoSpeech};
 
 /// Arguments of `hearken bench`.

@@ -17,7 +17,7 @@ mod questions;
 mod report;
 mod room;
 mod sound;
-mod stages;
+pub(super) mod stages;
 mod turn;
 mod waterfall;
 

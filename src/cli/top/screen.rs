@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::cli::ctl::{printable, text};
+use crate::cli::wire::{printable, text};
 
 /// So many lines of the conversation and so many turns are kept; no terminal shows more.
 const KEPT: usize = 200;
