@@ -1,7 +1,8 @@
 //! The key goes to the server, and nowhere else.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use hearken::config::Config;
@@ -97,6 +98,80 @@ async fn a_redirect_gets_neither_key_nor_words() {
         assert_eq!(detail, wanted);
     }
     assert_eq!(elsewhere.asked(), 0);
+}
+
+/// A server that has made its own certificate, as anybody on the way could.
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            "key",
+            "-out",
+            "certificate",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .expect("openssl (package openssl) is needed");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let mut server = Command::new("openssl")
+        .args([
+            "s_server",
+            "-accept",
+            "localhost:0",
+            "-key",
+            "key",
+            "-cert",
+            "certificate",
+        ])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = said
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            line.strip_prefix("ACCEPT ")?
+                .rsplit(':')
+                .next()
+                .map(str::to_owned)
+        })
+        .expect("openssl names its port");
+    let read =
+        std::thread::spawn(move || said.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+
+    let mut with_key = settings(&format!("https://localhost:{port}/v1"));
+    with_key.key = Some(Secret::new(KEY, "the test").unwrap());
+    let (text, error) = ask(with_key).await;
+    assert_eq!(text, "");
+    let error = error.unwrap().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let read = read.join().unwrap();
+    assert!(!read.contains(KEY) && !read.contains("POST"), "{read}");
 }
 
 fn with_server(url: &str) -> Config {
