@@ -6,157 +6,18 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use support::daemon::{
+    BOUND, Daemon, HEARKEN, STOPS_WITHIN, alone, by_default, hearken, recording,
+};
 use support::sound_server::{SoundServer, ended_within};
-
-const HEARKEN: &str = env!("CARGO_BIN_EXE_hearken");
-/// A turn of the default model on a busy two-core machine stays well below it.
-const BOUND: Duration = Duration::from_secs(120);
-/// From a signal to the end of the process.
-const STOPS_WITHIN: Duration = Duration::from_secs(12);
-
-/// Without the configuration of whoever runs the test.
-/// Where nothing of anybody's is.
-fn memory() -> PathBuf {
-    std::env::temp_dir().join(format!(
-        "hearken-tests-{}/conversation.db",
-        std::process::id()
-    ))
-}
-
-fn by_default(mut command: Command) -> Command {
-    command
-        .env("HEARKEN_CONFIG", "/dev/null")
-        // Nobody's conversation is gone on with.
-        .env("HEARKEN_MEMORY__CONVERSATION", "false")
-        .env("HEARKEN_MEMORY__FILE", memory())
-        .env_remove("JOURNAL_STREAM")
-        .env_remove("HEARKEN_LOG");
-    command
-}
-
-/// A command of hearken's beside the one that runs: its exit code, what it printed, what it said of errors.
-fn hearken(server: &SoundServer, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = by_default(server.command(HEARKEN));
-    let output = command.args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let (out, said) = (text(output.stdout), text(output.stderr));
-    (output.status.code(), out, said)
-}
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A recording of a person from Debian's pocketsphinx-testdata, as a WAV file in `folder`.
-fn recording(name: &str, folder: &Path) -> PathBuf {
-    let source = Path::new("/usr/share/pocketsphinx/test/data").join(name);
-    let bytes = std::fs::read(&source)
-        .unwrap_or_else(|e| panic!("{}: {e}; install pocketsphinx-testdata", source.display()));
-    let target = folder.join("recording.wav");
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut wav = hound::WavWriter::create(&target, spec).unwrap();
-    for pair in bytes.chunks_exact(2) {
-        wav.write_sample(i16::from_le_bytes([pair[0], pair[1]]))
-            .unwrap();
-    }
-    // Somebody who has spoken is silent.
-    (0..16_000).for_each(|_| wav.write_sample(0_i16).unwrap());
-    wav.finalize().unwrap();
-    target
-}
-
-/// `hearken run --json` and the events that it prints.
-struct Daemon {
-    process: Child,
-    events: Receiver<Value>,
-    errors: Receiver<String>,
-}
-
-impl Daemon {
-    fn start(mut command: Command) -> Self {
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .stdin(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        let (events_in, events) = channel();
-        let (errors_in, errors) = channel();
-        let (out, err) = (
-            process.stdout.take().unwrap(),
-            process.stderr.take().unwrap(),
-        );
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = events_in.send(serde_json::from_str(&line).expect(&line));
-            }
-        });
-        std::thread::spawn(move || {
-            for line in BufReader::new(err).lines().map_while(Result::ok) {
-                let _ = errors_in.send(line);
-            }
-        });
-        Self {
-            process,
-            events,
-            errors,
-        }
-    }
-
-    /// The next event of this kind; others before it are skipped.
-    fn until(&self, kind: &str) -> Value {
-        loop {
-            match self.events.recv_timeout(BOUND) {
-                Ok(event) if event["event"] == kind => return event,
-                Ok(_) => {}
-                Err(_) => panic!("no event {kind}; it said: {:?}", self.said()),
-            }
-        }
-    }
-
-    fn said(&self) -> Vec<String> {
-        self.errors.try_iter().collect()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process.id() as i32), signal).unwrap();
-    }
-
-    /// Its exit code, and what it wrote to standard error.
-    fn end(mut self) -> (Option<i32>, Vec<String>) {
-        assert!(
-            ended_within(&mut self.process, STOPS_WITHIN),
-            "it does not stop"
-        );
-        let code = self.process.wait().unwrap().code();
-        // The reader ends with the pipe.
-        (code, self.errors.iter().collect())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// Fails unless whisper reads `expected` in the recording, with a word error rate of at most 20 %.
 fn reads(wav: &Path, expected: &str) {
@@ -655,43 +516,6 @@ fn says_that_the_microphone_is_in_use() {
         said[0].contains("microphone") && said[0].contains("using it"),
         "{said:?}"
     );
-}
-
-#[test]
-fn comes_back_when_the_sound_does() {
-    let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
-    let mut server = SoundServer::start();
-    let mut command = by_default(server.command(HEARKEN));
-    command.args(["run", "--json", "--set", "attention.mode=always"]);
-    let daemon = Daemon::start(command);
-    daemon.until("ready");
-    let both = |event: &str| {
-        let mut devices: Vec<_> = (0..2)
-            .map(|_| daemon.until(event)["device"].as_str().unwrap().to_owned())
-            .collect();
-        devices.sort();
-        assert_eq!(devices, ["loudspeaker", "microphone"]);
-    };
-    server.kill();
-    both("device_lost");
-    server.restart();
-    let back = Instant::now();
-    both("device_found");
-    eprintln!(
-        "both were back {:?} after the sound server was",
-        back.elapsed()
-    );
-    server.play_into_room(&recording("goforward.raw", dir.path()));
-    let heard = daemon.until("transcribed");
-    let text = heard["text"].as_str().unwrap().to_lowercase();
-    assert!(text.contains("go forward"), "{text}");
-    let turn = daemon.until("turn_finished");
-    assert!(turn["failure"].is_null(), "{turn}");
-    assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
-    daemon.signal(Signal::SIGTERM);
-    let (code, said) = daemon.end();
-    assert_eq!(code, Some(0), "{said:?}");
 }
 
 /// Three questions in one conversation on files, spoken by hearken's own voice; the replies are read back.

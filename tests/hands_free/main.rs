@@ -13,4 +13,6 @@ mod room;
 #[path = "../support/scripted.rs"]
 #[allow(dead_code)] // Each test takes what it needs.
 mod scripted;
+#[path = "../support/table.rs"]
+mod table;
 mod thinking;

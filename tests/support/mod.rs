@@ -2,6 +2,8 @@
 //! a script says.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod daemon;
 pub mod http_server;
 pub mod sound_server;
+pub mod table;
 pub mod tone;

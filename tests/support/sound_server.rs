@@ -63,7 +63,12 @@ impl SoundServer {
 
     /// Somebody speaks in the room; returns when they have finished.
     pub fn play_into_room(&self, wav: &Path) {
-        let mut player = self.start_playing(wav);
+        self.play_into(wav, "room");
+    }
+
+    /// The same in another room.
+    pub fn play_into(&self, wav: &Path, room: &str) {
+        let mut player = self.start_playing_into(wav, room);
         assert!(
             ended_within(&mut player, Duration::from_secs(60)),
             "paplay did not end"
@@ -72,8 +77,12 @@ impl SoundServer {
 
     /// The same without waiting; the caller waits for the child.
     pub fn start_playing(&self, wav: &Path) -> Child {
+        self.start_playing_into(wav, "room")
+    }
+
+    fn start_playing_into(&self, wav: &Path, room: &str) -> Child {
         self.command("paplay")
-            .arg("--device=room")
+            .args(["--device", room])
             .arg(wav)
             .spawn()
             .expect("paplay (pulseaudio-utils) is needed")
@@ -81,13 +90,14 @@ impl SoundServer {
 
     /// Records what the loudspeaker plays.
     pub fn record_speaker(&self, path: &Path) -> Recorder {
+        self.record(path, "speaker.monitor")
+    }
+
+    /// Records from this source.
+    pub fn record(&self, path: &Path, source: &str) -> Recorder {
         let process = self
             .command("parecord")
-            .args([
-                "--device=speaker.monitor",
-                "--file-format=wav",
-                "--channels=1",
-            ])
+            .args(["--device", source, "--file-format=wav", "--channels=1"])
             .args(["--rate=48000", "--latency-msec=20"])
             .arg(path)
             .spawn()
@@ -116,16 +126,44 @@ impl SoundServer {
 
     /// Loudspeaker and microphone disappear, and the server stays.
     pub fn unplug(&self) {
+        self.pactl(&["unload-module", "module-null-sink"]);
+    }
+
+    /// They are plugged in again, at this sample rate in Hz.
+    pub fn plug_in(&self, rate: u32) {
+        for module in ["module-loopback", "module-remap-source"] {
+            // They may have gone with what they were made of.
+            let _ = self
+                .command("pactl")
+                .args(["unload-module", module])
+                .stderr(Stdio::null())
+                .status();
+        }
+        for module in devices(rate) {
+            let words: Vec<_> = module.split(' ').collect();
+            self.pactl(&[&["load-module"], &words[..]].concat());
+        }
+        self.wait();
+    }
+
+    /// Has the server do something.
+    pub fn pactl(&self, arguments: &[&str]) {
         let done = self
             .command("pactl")
-            .args(["unload-module", "module-null-sink"])
+            .args(arguments)
+            .stdout(Stdio::null())
             .status();
-        assert!(done.unwrap().success());
+        assert!(done.unwrap().success(), "pactl {arguments:?}");
     }
 
     /// The server stays, and answers nobody any more.
     pub fn freeze(&self) {
         kill(Pid::from_raw(self.server.id() as i32), Signal::SIGSTOP).unwrap();
+    }
+
+    /// It goes on.
+    pub fn thaw(&self) {
+        kill(Pid::from_raw(self.server.id() as i32), Signal::SIGCONT).unwrap();
     }
 
     /// A server that died comes back at the same place.
@@ -185,20 +223,24 @@ impl Drop for SoundServer {
     }
 }
 
-fn spawn(dir: &Path) -> Child {
-    // A virtual sink that nobody hurries works in blocks of two seconds, unlike any card; the loopbacks hurry them.
-    let modules = [
-        format!(
-            "module-native-protocol-unix auth-anonymous=1 socket={}/socket",
-            dir.display()
-        ),
-        "module-null-sink sink_name=speaker rate=48000".into(),
-        "module-null-sink sink_name=room rate=48000".into(),
+/// A loudspeaker, and a microphone in a room. A virtual sink that nobody hurries works in blocks of two seconds, unlike any
+/// card; the loopbacks hurry them.
+fn devices(rate: u32) -> [String; 6] {
+    [
+        format!("module-null-sink sink_name=speaker rate={rate}"),
+        format!("module-null-sink sink_name=room rate={rate}"),
         "module-remap-source source_name=mic master=room.monitor".into(),
-        "module-null-sink sink_name=void rate=48000".into(),
+        format!("module-null-sink sink_name=void rate={rate}"),
         "module-loopback source=mic sink=void latency_msec=30".into(),
         "module-loopback source=speaker.monitor sink=void latency_msec=30".into(),
-    ];
+    ]
+}
+
+fn spawn(dir: &Path) -> Child {
+    let socket = format!(
+        "module-native-protocol-unix auth-anonymous=1 socket={}/socket",
+        dir.display()
+    );
     let mut command = Command::new("pulseaudio");
     command
         .args([
@@ -209,7 +251,7 @@ fn spawn(dir: &Path) -> Child {
         ])
         .args(["--disable-shm=yes", "--high-priority=no", "--realtime=no"])
         .arg(format!("--log-target=file:{}/log", dir.display()));
-    for module in modules {
+    for module in std::iter::once(socket).chain(devices(48_000)) {
         command.args(["-L", &module]);
     }
     for variable in [
