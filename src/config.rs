@@ -42,6 +42,8 @@ pub struct Config {
     pub memory: Memory,
     /// How other programs reach it.
     pub control: Control,
+    /// How it fits into a desktop.
+    pub desktop: Desktop,
 }
 
 impl Default for Config {
@@ -58,6 +60,7 @@ impl Default for Config {
             speak: Speak::default(),
             memory: Memory::default(),
             control: Control::default(),
+            desktop: Desktop::default(),
         }
     }
 }
@@ -405,6 +408,37 @@ impl Default for Control {
         Self {
             enabled: true,
             socket: PathBuf::new(),
+        }
+    }
+}
+
+/// What becomes of media players while somebody speaks with hearken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Media {
+    /// They are paused, and go on afterwards.
+    Pause,
+    /// Their volume is lowered, and raised again.
+    Duck,
+    /// Nothing.
+    Off,
+}
+
+/// How it fits into a desktop. Where there is no desktop, none of it is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Desktop {
+    /// What becomes of media players while somebody speaks with hearken.
+    pub media: Media,
+    /// Whether failures and lost devices are shown as notifications.
+    pub notifications: bool,
+}
+
+impl Default for Desktop {
+    fn default() -> Self {
+        Self {
+            media: Media::Pause,
+            notifications: true,
         }
     }
 }

@@ -14,7 +14,8 @@
 //! | [`turn`]   | who talks when: the state machine and its conductor | one tokio task |
 //!
 //! Beside the path: [`config`] (what the user may set), [`weights`] (model files), [`event`] (what observers see),
-//! [`control`] (the socket by which other programs ask and steer), [`daemon`] (builds the parts and supervises them), `cli` in the program itself (one file a command).
+//! [`control`] (the socket by which other programs ask and steer), [`daemon`] (builds the parts and supervises them), [`desktop`] (media players and notifications),
+//! `cli` in the program itself (one file a command).
 //!
 //! The language model runs in a program of its own, `hearken-llm`, because whisper.cpp and llama.cpp each bring
 //! a different ggml and cannot be linked into one program.
@@ -24,6 +25,7 @@ pub mod command;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod desktop;
 pub mod event;
 pub mod listen;
 pub mod memory;

@@ -61,6 +61,8 @@ pub struct Reloader {
     pub audio: watch::Sender<Audio>,
     /// Told which keys (`KEY=VALUE`) were set since the start, beyond what the source says.
     pub chosen: watch::Sender<Vec<String>>,
+    /// What the desktop's part goes by.
+    pub desktop: watch::Sender<config::Desktop>,
 }
 
 impl Reloader {
@@ -158,6 +160,7 @@ impl Reloader {
             echo: self.config.echo.clone(),
             ..new
         };
+        self.desktop.send_replace(self.config.desktop);
         Ok(Reloaded {
             changed,
             restart: waiting,

@@ -12,6 +12,7 @@ use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
 use hearken::control::{self, Claim, ClaimError, Services};
 use hearken::daemon::{self, Mind, Parts};
+use hearken::desktop::Desktop;
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::memory;
@@ -148,6 +149,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 }
                 let (audio, used) = watch::channel(config.audio.clone());
                 let (chosen_in, chosen) = watch::channel(Vec::new());
+                let (desktop_in, desktop) = watch::channel(config.desktop);
+                let desktop = Desktop::begin(bus.subscribe(), desktop, None);
                 let reloader = Reloader {
                     by_signal: !terminal,
                     config: config.clone(),
@@ -158,6 +161,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     mind: Arc::clone(&mind),
                     audio,
                     chosen: chosen_in,
+                    desktop: desktop_in,
                 };
                 let reload = reloader.watch()?;
                 let socket = control::socket_path(&config.control.socket, store.data());
@@ -188,6 +192,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
                 // Whoever takes over waits for this.
                 drop(control);
+                desktop.end().await;
                 match ending {
                     Ok(Outcome::HandedOver) => {
                         mind.lock().await.stop().await;
