@@ -8,15 +8,12 @@ mod support;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use support::daemon::{
-    BOUND, Daemon, HEARKEN, STOPS_WITHIN, alone, by_default, hearken, recording,
-};
+use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken, recording};
 use support::sound_server::{SoundServer, ended_within};
 
 /// Fails unless whisper reads `expected` in the recording, with a word error rate of at most 20 %.
