@@ -1,5 +1,7 @@
 //! Reading the configuration: file, environment and flags, and what to say when one of them is wrong.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -10,6 +12,9 @@ use super::{Config, validate};
 
 /// Variables that begin with `HEARKEN_` and are no keys of the configuration.
 const RESERVED: [&str; 3] = ["HEARKEN_CONFIG", "HEARKEN_LLM", "HEARKEN_LOG"];
+
+/// The longest file that is read, in bytes: every key with a page of words for each fits.
+const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +37,37 @@ pub enum ConfigError {
     },
 }
 
-fn invalid(place: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+fn invalid(place: impl AsRef<str>, problem: impl AsRef<str>) -> ConfigError {
     ConfigError::Invalid {
-        place: place.into(),
-        problem: problem.into(),
+        place: one_line(place.as_ref()),
+        problem: one_line(problem.as_ref()),
     }
+}
+
+/// `text` with what would end the line, or steer a terminal, as it is escaped. What is wrong is quoted, and may be anything.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// The text of a file that is no longer than a configuration can be.
+fn text_of(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        let why = format!("it is longer than {LONGEST_FILE} bytes");
+        return Err(io::Error::other(why));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 /// The file that is read when no other is named: `hearken/hearken.toml` in the XDG configuration folder. `None`
@@ -57,9 +88,9 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Config, ConfigError> 
         None => (default_path(), false),
     };
     let text = match &path {
-        Some(path) => match std::fs::read_to_string(path) {
+        Some(path) => match text_of(path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !required => String::new(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !required => String::new(),
             Err(e) => {
                 let path = path.display().to_string();
                 return Err(ConfigError::Unreadable {
