@@ -130,6 +130,10 @@ pub fn read_for_ear(path: &Path) -> Result<Recording, WavError> {
         resampler.push(block, &mut samples);
     })?;
     resampler.finish(&mut samples);
+    // Between two samples at full scale the sound may go beyond.
+    for sample in &mut samples {
+        *sample = sample.clamp(-1.0, 1.0);
+    }
     Ok(header.recording(samples, EAR_RATE))
 }
 
