@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{self, Chunk, End};
 use super::client::Inner;
-use super::sse::{Decoder, Event, LONGEST_EVENT};
+use super::sse::{BYTE_ORDER_MARK, Decoder, Event, LONGEST_EVENT};
 use super::{refusal, thought};
 use crate::reply::model::ModelError;
 
@@ -335,8 +335,11 @@ impl Reading {
     }
 }
 
-/// The first character that is no white space, behind the byte order mark.
+/// The first character that is no white space, behind the byte order mark. Half a mark is none yet.
 fn first_character(bytes: &[u8]) -> Option<u8> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if BYTE_ORDER_MARK.starts_with(bytes) {
+        return None;
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     bytes.iter().copied().find(|b| !b.is_ascii_whitespace())
 }

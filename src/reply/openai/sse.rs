@@ -7,7 +7,7 @@
 pub(super) const LONGEST_EVENT: usize = 1024 * 1024;
 
 /// The mark that some servers put before the first byte.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One event that has data.
 #[derive(Debug, Clone, PartialEq, Eq)]
