@@ -260,7 +260,10 @@ impl Reader {
         if bytes.pop() != Some(0) {
             return Err(Wrong::Format("a name in it does not end".into()));
         }
-        String::from_utf8(bytes).map_err(|_| Wrong::Format("a name in it is no text".into()))
+        // Names are told to people when something is wrong with them.
+        let text = String::from_utf8(bytes).ok();
+        text.filter(|text| !text.chars().any(char::is_control))
+            .ok_or_else(|| Wrong::Format("a name in it is no text".into()))
     }
 }
 
