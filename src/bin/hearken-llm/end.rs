@@ -4,7 +4,7 @@
 //! It ends by `_exit`: the inference thread may be in the midst of a computation that it cannot be called back from,
 //! and the destructors that an ordinary exit runs would pull the model away under it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_char};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -102,13 +102,26 @@ pub(crate) fn with_parent() {
     }
 }
 
+/// What ggml calls with its reason before it aborts.
+type AbortCallback = extern "C" fn(*const c_char);
+
+unsafe extern "C" {
+    /// ggml's own; the crates around it do not pass it on.
+    fn ggml_set_abort_callback(callback: Option<AbortCallback>) -> Option<AbortCallback>;
+}
+
 /// llama.cpp aborts where it does not expect something, and a broken file may lead it astray: instead of a backtrace
-/// the person gets a sentence and the parent an exit code.
-pub(crate) fn catch_crashes() {
+/// the person gets a sentence and the parent an exit code. With `verbose` ggml's reason, a line of its source, comes first.
+pub(crate) fn catch_crashes(verbose: bool) {
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("hearken-llm: internal error: {panic}");
         leave(Exit::Failed);
     }));
+    extern "C" fn say_nothing(_reason: *const c_char) {}
+    if !verbose {
+        // SAFETY: sets a pointer that ggml reads when it aborts; set before any thread is started.
+        unsafe { ggml_set_abort_callback(Some(say_nothing)) };
+    }
     // SAFETY: read by ggml's abort only; set before any thread is started.
     unsafe { std::env::set_var("GGML_NO_BACKTRACE", "1") };
     let action = SigAction::new(

@@ -187,13 +187,11 @@ pub(crate) fn context<'m>(
         })
 }
 
+/// llama.cpp's reason on one line: it quotes the file, where anything may stand.
 fn reason(log: &LastError, otherwise: &str) -> String {
     let said = log.get();
-    if said.is_empty() {
-        otherwise.to_owned()
-    } else {
-        said
-    }
+    let said = if said.is_empty() { otherwise } else { &said };
+    said.replace(char::is_control, " ")
 }
 
 /// The file's size in bytes, if it is one and begins as a GGUF does.

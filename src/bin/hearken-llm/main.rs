@@ -75,7 +75,7 @@ fn main() {
             "hearken-llm: the spin limit could not be set ({reason}); a busy machine will slow it down"
         );
     }
-    end::catch_crashes();
+    end::catch_crashes(args.verbose);
     if args.parent_pipe {
         end::with_parent();
     }
