@@ -171,3 +171,78 @@ fn block(kind: u32) -> Option<(u64, u64)> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    /// The smallest model that may be loaded, and where its numbers are.
+    fn small() -> (Vec<u8>, Vec<usize>) {
+        let (mut bytes, mut numbers) = (Vec::new(), Vec::new());
+        let mut put = |number: u32, contents: usize| {
+            numbers.push(bytes.len());
+            bytes.extend(number.to_le_bytes());
+            bytes.resize(bytes.len() + contents, 0);
+        };
+        for number in [
+            MAGIC, 51_864, 1500, 64, 1, 1, 64, 64, 1, 1, 80, 1, // Header.
+            80,
+        ] {
+            put(number, 0);
+        }
+        put(201, 80 * 201 * 4);
+        // Two tokens.
+        for (number, contents) in [(2, 0), (1, 1), (3, 3)] {
+            put(number, contents);
+        }
+        for _ in 0..11 + 15 + 24 {
+            // Two dimensions, a name of one letter, f16; two numbers.
+            for (number, contents) in [(2, 0), (1, 0), (1, 0), (2, 0), (1, 1 + 2 * 2)] {
+                put(number, contents);
+            }
+        }
+        (bytes, numbers)
+    }
+
+    fn check_bytes(bytes: &[u8]) -> Result<(), String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        check(file.path())
+    }
+
+    #[test]
+    fn a_whole_model_may_be_loaded() {
+        assert_eq!(check_bytes(&small().0), Ok(()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+        #[test]
+        fn half_a_model_and_more_than_one_may_not(at in any::<Index>(), more in 1_usize..100) {
+            let (mut bytes, _) = small();
+            prop_assert!(check_bytes(&bytes[..at.index(bytes.len())]).is_err());
+            bytes.resize(bytes.len() + more, 0);
+            prop_assert!(check_bytes(&bytes).is_err());
+        }
+
+        /// Whatever its lengths and counts say, what they say is in the file or it may not be loaded.
+        #[test]
+        fn no_number_leads_it_astray(
+            at in prop::collection::vec(any::<Index>(), 1..4),
+            number in prop_oneof![select(vec![0, 1, 4, 0x7fff_ffff, 0x8000_0000, u32::MAX]), any::<u32>()],
+        ) {
+            let (mut bytes, numbers) = small();
+            for at in at {
+                let at = numbers[at.index(numbers.len())];
+                bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+            }
+            if let Err(said) = check_bytes(&bytes) {
+                prop_assert!(said.starts_with("it") || said.starts_with("one of"), "{}", said);
+            }
+        }
+    }
+}

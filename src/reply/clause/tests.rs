@@ -1,6 +1,4 @@
-//! The splitter on the texts that trip splitters, and on random ones.
-
-use proptest::prelude::*;
+//! The splitter on the texts that trip splitters; `tests/fuzz/clauses.rs` has random ones.
 
 use super::*;
 
@@ -289,63 +287,4 @@ fn a_splitter_begins_anew_after_the_end() {
 fn a_hundred_kilobytes_in_one_piece_or_in_many() {
     let text = "The quick brown fox, it seems, jumps. Over 3.5 lazy dogs! ".repeat(2_000);
     assert_eq!(split(&text), by_characters(&text));
-}
-
-fn letters(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-fn visible(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).collect()
-}
-
-/// Whatever models write, in any order.
-fn anything() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        "[a-zA-Z]{1,9}",
-        "[가-힣]{1,5}(다|요|고|지만|면)?",
-        "(Mr|Dr|e\\.g|a\\.m|U\\.S|No|J|etc|3\\.14|1,234|10:30|1|12)\\.?",
-        "(The|It|And|and|but|because|which|I|so)",
-        " {1,3}",
-        "[.!?,;:()\"'*_`…—–。！？、」「-]{1,3}",
-        "(\n|\n\n|\r\n|\n- |\n1\\. |\n# |\n```\n|\n```)",
-        "(😀|👍🏽|\\$|%)",
-    ];
-    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
-
-    #[test]
-    fn how_the_text_is_cut_does_not_matter(text in anything(), size in 1_usize..20) {
-        let whole = split(&text);
-        prop_assert_eq!(&by_characters(&text), &whole);
-        let characters: Vec<char> = text.chars().collect();
-        let mut splitter = Splitter::new();
-        let mut clauses: Vec<String> = characters
-            .chunks(size)
-            .flat_map(|piece| splitter.push(&piece.iter().collect::<String>()))
-            .collect();
-        clauses.extend(splitter.finish());
-        prop_assert_eq!(clauses, whole);
-    }
-
-    #[test]
-    fn no_word_is_lost_and_every_clause_can_be_spoken(text in anything()) {
-        let clauses = split(&text);
-        prop_assert_eq!(letters(&clauses.concat()), letters(&text));
-        for clause in &clauses {
-            prop_assert_eq!(clause.trim(), clause);
-            prop_assert!(clause.starts_with("```") || clause.chars().any(is_speakable), "{:?}", clause);
-            prop_assert!(clause.starts_with("```") || clause.chars().count() <= LONGEST);
-        }
-    }
-
-    #[test]
-    fn clauses_are_the_text_again(
-        text in "([a-zA-Z가-힣]{1,9}[.!?,;:…—]{0,2}[ \n]{1,2}){0,60}",
-    ) {
-        prop_assert_eq!(visible(&split(&text).concat()), visible(&text));
-    }
 }

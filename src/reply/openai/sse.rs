@@ -183,14 +183,26 @@ mod tests {
         assert_eq!(refused, Some(TooLong));
     }
 
+    /// What streams are made of, and what they are not.
+    fn anything() -> impl Strategy<Value = Vec<u8>> {
+        let words = "(data: |data|:|event: error|error: |id: 7|\\ufeff|\r|\n|\r\n|\n\n|한|é|a|\\{\"x\":1\\})";
+        let piece = prop_oneof![
+            4 => words.prop_map(String::into_bytes),
+            1 => prop::collection::vec(any::<u8>(), 1..4),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
         #[test]
-        fn how_the_bytes_are_cut_does_not_matter(
-            text in "(data: |:|event: error|\r|\n|\r\n|\n\n|한|é|a|\\{\"x\":1\\}){0,40}",
-            size in 1_usize..7,
-        ) {
-            let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
-            prop_assert_eq!(decode(&pieces), decode(&[text.as_bytes()]));
+        fn how_the_bytes_are_cut_does_not_matter(bytes in anything(), size in 1_usize..7) {
+            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+            let events = decode(&pieces);
+            prop_assert_eq!(&decode(&[&bytes]), &events);
+            // A byte that is no text takes three.
+            prop_assert!(events.concat().len() <= 3 * bytes.len());
         }
     }
 }
