@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -80,8 +80,10 @@ pub fn recording(name: &str, folder: &Path) -> PathBuf {
 /// `hearken run --json` and the events that it prints.
 pub struct Daemon {
     pub process: Child,
+    /// Each with when it came: `seen_s`, in seconds since `began`.
     pub events: Receiver<Value>,
     pub errors: Receiver<String>,
+    pub began: Instant,
 }
 
 impl Daemon {
@@ -90,6 +92,7 @@ impl Daemon {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .stdin(Stdio::null());
+        let began = Instant::now();
         let mut process = command.spawn().unwrap();
         let (events_in, events) = channel();
         let (errors_in, errors) = channel();
@@ -99,7 +102,9 @@ impl Daemon {
         );
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = events_in.send(serde_json::from_str(&line).expect(&line));
+                let mut event: Value = serde_json::from_str(&line).expect(&line);
+                event["seen_s"] = began.elapsed().as_secs_f64().into();
+                let _ = events_in.send(event);
             }
         });
         std::thread::spawn(move || {
@@ -111,6 +116,7 @@ impl Daemon {
             process,
             events,
             errors,
+            began,
         }
     }
 

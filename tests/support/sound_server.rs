@@ -129,8 +129,8 @@ impl SoundServer {
         self.pactl(&["unload-module", "module-null-sink"]);
     }
 
-    /// They are plugged in again, at this sample rate in Hz.
-    pub fn plug_in(&self, rate: u32) {
+    /// They are plugged in again, at this sample rate in Hz; returns when they were there, as soon as they work.
+    pub fn plug_in(&self, rate: u32) -> Instant {
         for module in ["module-loopback", "module-remap-source"] {
             // They may have gone with what they were made of.
             let _ = self
@@ -143,7 +143,7 @@ impl SoundServer {
             let words: Vec<_> = module.split(' ').collect();
             self.pactl(&[&["load-module"], &words[..]].concat());
         }
-        self.wait();
+        self.wait()
     }
 
     /// Has the server do something.
@@ -166,15 +166,15 @@ impl SoundServer {
         kill(Pid::from_raw(self.server.id() as i32), Signal::SIGCONT).unwrap();
     }
 
-    /// A server that died comes back at the same place.
-    pub fn restart(&mut self) {
+    /// A server that died comes back at the same place; returns when its devices were there, as soon as they work.
+    pub fn restart(&mut self) -> Instant {
         self.kill();
         let _ = std::fs::remove_file(self.dir.path().join("socket"));
         self.server = spawn(self.dir.path());
-        self.wait();
+        self.wait()
     }
 
-    fn wait(&self) {
+    fn wait(&self) -> Instant {
         let began = Instant::now();
         let ready = |arguments: [&str; 2]| {
             let status = self
@@ -194,6 +194,7 @@ impl SoundServer {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+        let there = Instant::now();
         // A virtual sink's first block is two seconds long: wait until it is over.
         for source in ["mic", "speaker.monitor"] {
             let path = self.dir.path().join("first-block");
@@ -214,6 +215,7 @@ impl SoundServer {
             let _ = first.kill();
             let _ = first.wait();
         }
+        there
     }
 }
 
