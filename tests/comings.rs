@@ -1,5 +1,5 @@
 //! Devices that come and go, on the real sound server, with the real models: what went is told, and is back by itself; the
-//! first word that is said then is heard. `HEARKEN_WRITE_TABLES=1` writes the times into docs/reliability.md.
+//! first word that is said then is heard. `WRITE_TABLES=1` writes the times into docs/reliability.md.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;

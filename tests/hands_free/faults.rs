@@ -1,5 +1,5 @@
 //! The matrix of faults: each seam fails in each state of a turn; what the person hears, what is told, and that the next turn
-//! works. The table of docs/reliability.md is what this finds: `HEARKEN_WRITE_TABLES=1 cargo test --release --test hands_free
+//! works. The table of docs/reliability.md is what this finds: `WRITE_TABLES=1 cargo test --release --test hands_free
 //! faults` writes it.
 
 use std::path::PathBuf;

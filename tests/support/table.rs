@@ -1,4 +1,4 @@
-//! Tables of docs/reliability.md, which tests write: `HEARKEN_WRITE_TABLES=1` writes what they find.
+//! Tables of docs/reliability.md, which tests write: `WRITE_TABLES=1` writes what they find.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub fn standing(name: &str, table: &str) -> String {
     );
     let (before, rest) = page.split_once(&begin).unwrap();
     let (written, after) = rest.split_once(&end).unwrap();
-    if std::env::var_os("HEARKEN_WRITE_TABLES").is_none() {
+    if std::env::var_os("WRITE_TABLES").is_none() {
         return written.to_owned();
     }
     std::fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
