@@ -6,6 +6,7 @@ mod idle;
 mod parts;
 mod recordings;
 mod room;
+mod soak;
 mod stt;
 mod talk;
 mod voice;
@@ -25,7 +26,8 @@ pub(super) use self::talk::{NoReport, NoSpeech};
   hearken bench voice --json
   hearken bench talk --html talk.html
   hearken bench wake --hours 0
-  hearken bench idle --minutes 1")]
+  hearken bench idle --minutes 1
+  hearken bench soak --hours 2 --svg soak.svg")]
 pub struct Args {
     #[command(subcommand)]
     part: Part,
@@ -45,6 +47,8 @@ enum Part {
     Talk(talk::Args),
     /// What hearken costs while nobody wants anything of it: processor and memory in silence, music and talk
     Idle(idle::Args),
+    /// Days of a room's life in accelerated time: is anything lost, does anything grow?
+    Soak(soak::Args),
     /// Speech-to-text and the voice with warm models, as JSON, for a comparison with other programs
     Parts(parts::Args),
     /// Keeps a core busy, for the measurements above
@@ -61,6 +65,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Wake(args) => wake::run(args, config),
         Part::Talk(args) => talk::run(args, config),
         Part::Idle(args) => idle::run(&args, config),
+        Part::Soak(args) => soak::run(&args, config),
         Part::Parts(args) => parts::run(&args, config),
         Part::Burn(args) => {
             busy::burn(&args);

@@ -15,7 +15,7 @@ mod html;
 mod judge;
 mod questions;
 mod report;
-mod room;
+pub(super) mod room;
 mod sound;
 pub(super) mod stages;
 mod turn;
