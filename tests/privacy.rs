@@ -6,6 +6,7 @@
 mod sound_server;
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -214,8 +215,10 @@ fn what_a_running_hearken_keeps_is_its_owners_alone() {
     assert!(open.is_empty(), "others may read or write {open:?}");
 
     // What it keeps is all that it ever writes: when it has been ended by force as well.
+    let mut daemon = daemon;
     kill(Pid::from_raw(daemon.0.id() as i32), Signal::SIGABRT).unwrap();
-    drop(daemon);
+    let status = daemon.0.wait().unwrap();
+    assert!(!status.core_dumped(), "{status}");
     let left = newcomer.files();
     let core = left.iter().find(|(name, _)| name.contains("core"));
     assert!(core.is_none(), "{core:?}");

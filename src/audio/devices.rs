@@ -47,6 +47,17 @@ impl Device {
     }
 }
 
+/// A name that means no device; each is a sentence that says what to ask for instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    /// There is none of this name.
+    #[error("{0}")]
+    None(String),
+    /// There are several.
+    #[error("{0}")]
+    Several(String),
+}
+
 /// How useful a device is to a person, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -144,10 +155,13 @@ pub fn listed(devices: &[Device], role: Role, all: bool) -> Vec<&Device> {
 
 /// The device that `asked` means: its name, else its description, else the only one that contains it, whatever the
 /// case. When there is none or more than one, a sentence that says what to ask for instead.
-pub fn choose<'a>(asked: &str, devices: &'a [Device], role: Role) -> Result<&'a Device, String> {
+pub fn choose<'a>(asked: &str, devices: &'a [Device], role: Role) -> Result<&'a Device, Unclear> {
     let all = listed(devices, role, true);
     if all.is_empty() {
-        return Err(format!("there is no {} at all; plug one in", role.noun()));
+        let noun = role.noun();
+        return Err(Unclear::None(format!(
+            "there is no {noun} at all; plug one in"
+        )));
     }
     let exact = all
         .iter()
@@ -169,14 +183,17 @@ pub fn choose<'a>(asked: &str, devices: &'a [Device], role: Role) -> Result<&'a 
             [device] => return Ok(device),
             _ => {
                 let names: Vec<&str> = found.iter().map(|device| device.name.as_str()).collect();
-                return Err(format!("several match: {}; name one of them", join(&names)));
+                let names = join(&names);
+                return Err(Unclear::Several(format!(
+                    "several match: {names}; name one of them"
+                )));
             }
         }
     }
-    Err(format!(
+    Err(Unclear::None(format!(
         "there is none of that name; the nearest {}; `hearken devices` lists all",
         nearest(&wanted, &all)
-    ))
+    )))
 }
 
 /// Up to three names, nearest first, as the end of "the nearest …".
@@ -289,7 +306,9 @@ mod tests {
     #[test]
     fn a_wrong_name_gets_the_nearest() {
         let devices = laptop();
-        let advice = choose("pulze", &devices, Role::Loudspeaker).unwrap_err();
+        let advice = choose("pulze", &devices, Role::Loudspeaker)
+            .unwrap_err()
+            .to_string();
         assert!(advice.contains("nearest are \"pulse\""), "{advice}");
         // A webcam plays nothing.
         assert!(choose("c920", &devices, Role::Loudspeaker).is_err());
@@ -297,7 +316,9 @@ mod tests {
 
     #[test]
     fn a_part_of_several_names_is_refused_with_all_of_them() {
-        let advice = choose("plughw", &laptop(), Role::Microphone).unwrap_err();
+        let advice = choose("plughw", &laptop(), Role::Microphone)
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             advice,
             "several match: \"plughw:CARD=PCH,DEV=0\" and \"plughw:CARD=C920,DEV=0\"; name one of them"
@@ -306,7 +327,9 @@ mod tests {
 
     #[test]
     fn no_device_at_all_is_said() {
-        let advice = choose("anything", &[], Role::Microphone).unwrap_err();
+        let advice = choose("anything", &[], Role::Microphone)
+            .unwrap_err()
+            .to_string();
         assert_eq!(advice, "there is no microphone at all; plug one in");
     }
 }

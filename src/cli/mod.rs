@@ -91,7 +91,6 @@ enum Command {
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    leave_no_core();
     // Commands that only print end quietly when their reader has enough. The others write to sockets and to a child,
     // and see a closed one as an error.
     if matches!(
@@ -111,6 +110,7 @@ pub fn main() -> ExitCode {
         "error"
     });
     log_panics();
+    leave_no_core();
     // What needs no configuration works with a broken one, too: it may be what mends it.
     let without = match &cli.command {
         Command::Completions(args) => Some(completions::run(args)),
@@ -191,10 +191,14 @@ fn is_journal() -> bool {
         .is_ok_and(|stderr| named == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
-/// Words, sound and keys are in memory, and a core dump would write them to disk. Children inherit it.
+/// Words, sound and keys are in memory, and a core dump would write them to disk. Children inherit the limit; where the
+/// system hands dumps to a program, which heeds no limit, it is told that there is nothing to dump.
 fn leave_no_core() {
     use nix::sys::resource::{Resource, setrlimit};
-    if let Err(error) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
+    let forbidden = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let forbidden = forbidden.and_then(|()| nix::sys::prctl::set_dumpable(false));
+    if let Err(error) = forbidden {
         tracing::debug!("a core dump cannot be forbidden: {error}");
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hearken::config::{self, Audio, Config};
-use hearken::control::{Reload, Reloaded};
+use hearken::control::{Chosen, Reload, Reloaded};
 use hearken::daemon::Mind;
-use hearken::daemon::change::{differences, needs_restart, prepare};
+use hearken::daemon::change::{ChangeError, differences, needs_restart, prepare};
 use hearken::event::{Bus, Event};
 use hearken::turn::order::Order;
 use hearken::weights::Store;
@@ -31,9 +31,8 @@ pub struct Source {
 }
 
 impl Source {
-    fn load(&self, chosen: &[String]) -> Result<Config, config::ConfigError> {
-        let set = [&self.set, chosen].concat();
-        config::load(self.file.as_deref(), &set)
+    fn load(&self) -> Result<Config, config::ConfigError> {
+        config::load(self.file.as_deref(), &self.set)
     }
 
     fn path(&self) -> Option<PathBuf> {
@@ -47,6 +46,8 @@ pub struct Reloader {
     pub by_signal: bool,
     /// What is in force.
     pub config: Config,
+    /// What the source says of devices, whatever was chosen since.
+    pub own: Audio,
     /// Where another comes from.
     pub source: Source,
     /// Where weights are.
@@ -59,8 +60,8 @@ pub struct Reloader {
     pub mind: Arc<Mutex<Mind>>,
     /// Told which devices are in use.
     pub audio: watch::Sender<Audio>,
-    /// Told which keys (`KEY=VALUE`) were set since the start, beyond what the source says.
-    pub chosen: watch::Sender<Vec<String>>,
+    /// Told which devices were chosen beyond what the source says.
+    pub chosen: watch::Sender<Chosen>,
     /// What the desktop's part goes by.
     pub desktop: watch::Sender<config::Desktop>,
 }
@@ -98,15 +99,18 @@ impl Reloader {
                     },
                 };
                 taken = state(path.as_deref());
-                let (keys, ask): (Vec<String>, Option<Answer>) = match ask {
-                    Some((keys, ask)) => (keys, Some(ask)),
-                    None => (Vec::new(), None),
+                let (chosen, ask): (Option<Chosen>, Option<Answer>) = match ask {
+                    Some((chosen, ask)) => (chosen, Some(ask)),
+                    None => (None, None),
                 };
-                let outcome = self.reload(keys).await;
-                if let Err(what) = &outcome {
-                    tracing::warn!("{what}");
-                    self.bus.emit(Event::Failed { what: what.clone() });
-                }
+                // Of a device that cannot be used only who chose it is told.
+                let outcome = match chosen {
+                    Some(chosen) => self.use_devices(chosen).await,
+                    None => self.reload().await.inspect_err(|what| {
+                        tracing::warn!("{what}");
+                        self.bus.emit(Event::Failed { what: what.clone() });
+                    }),
+                };
                 if let Some(ask) = ask {
                     let _ = ask.send(outcome);
                 }
@@ -115,20 +119,45 @@ impl Reloader {
         Ok(asks)
     }
 
-    async fn reload(&mut self, keys: Vec<String>) -> Result<Reloaded, String> {
+    async fn reload(&mut self) -> Result<Reloaded, String> {
         let stays = |error: &dyn std::fmt::Display| {
             format!("the new configuration is not taken, the old one stays in force: {error}")
         };
-        let mut chosen = self.chosen.borrow().clone();
-        for key in keys {
-            choose(&mut chosen, key);
-        }
-        let new = self.source.load(&chosen).map_err(|error| stays(&error))?;
+        let own = self.source.load().map_err(|error| stays(&error))?;
+        let chosen = still_chosen(&self.chosen.borrow(), &self.own, &own.audio);
+        let new = Config {
+            audio: chosen.over(&own.audio),
+            ..own.clone()
+        };
+        let reloaded = self.take(new).await.map_err(|error| match error {
+            Untaken::Part(error) => stays(&error),
+            Untaken::Ending => Untaken::Ending.to_string(),
+        })?;
+        self.own = own.audio;
+        self.chosen.send_replace(chosen);
+        Ok(reloaded)
+    }
+
+    async fn use_devices(&mut self, wanted: Chosen) -> Result<Reloaded, String> {
+        let before = self.chosen.borrow().clone();
+        let chosen = Chosen {
+            microphone: wanted.microphone.or(before.microphone),
+            loudspeaker: wanted.loudspeaker.or(before.loudspeaker),
+        };
+        let new = Config {
+            audio: chosen.over(&self.config.audio),
+            ..self.config.clone()
+        };
+        let reloaded = self.take(new).await.map_err(|error| error.to_string())?;
+        self.chosen.send_replace(chosen);
+        Ok(reloaded)
+    }
+
+    /// Has the conversation go on with `new`, and returns when it does.
+    async fn take(&mut self, new: Config) -> Result<Reloaded, Untaken> {
         let mut waiting = differences(&self.config, &new);
         waiting.retain(|key| needs_restart(key));
-        let prepared = prepare(&self.config, &new, &self.store).await;
-        let Some((change, mind)) = prepared.map_err(|error| stays(&error))? else {
-            self.chosen.send_replace(chosen);
+        let Some((change, mind)) = prepare(&self.config, &new, &self.store).await? else {
             return Ok(Reloaded {
                 changed: Vec::new(),
                 restart: waiting,
@@ -144,13 +173,12 @@ impl Reloader {
             if let Some(mind) = mind {
                 mind.stop().await;
             }
-            return Err("hearken is ending".into());
+            return Err(Untaken::Ending);
         }
         if let Some(mind) = mind {
             let old = std::mem::replace(&mut *self.mind.lock().await, mind);
             old.stop().await;
         }
-        self.chosen.send_replace(chosen);
         self.audio.send_replace(new.audio.clone());
         // What needs a restart is still not in force.
         self.config = Config {
@@ -168,11 +196,22 @@ impl Reloader {
     }
 }
 
-/// Sets `key` (`KEY=VALUE`) in place of what was chosen for it before.
-fn choose(chosen: &mut Vec<String>, key: String) {
-    let name = |assignment: &str| assignment.split('=').next().map(str::to_owned);
-    chosen.retain(|before| name(before) != name(&key));
-    chosen.push(key);
+/// Why another configuration is not in force.
+#[derive(Debug, thiserror::Error)]
+enum Untaken {
+    #[error(transparent)]
+    Part(#[from] ChangeError),
+    #[error("hearken is ending")]
+    Ending,
+}
+
+/// What stays chosen when the configuration says `now` of devices, where it said `before`: who has changed it there means that.
+fn still_chosen(chosen: &Chosen, before: &Audio, now: &Audio) -> Chosen {
+    let kept = |chosen: &Option<String>, same: bool| chosen.clone().filter(|_| same);
+    Chosen {
+        microphone: kept(&chosen.microphone, before.microphone == now.microphone),
+        loudspeaker: kept(&chosen.loudspeaker, before.loudspeaker == now.loudspeaker),
+    }
 }
 
 /// The next SIGHUP; never, where that asks for nothing.
@@ -197,15 +236,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_chosen_takes_the_place_of_what_was() {
-        let mut chosen = Vec::new();
-        for key in [
-            "audio.microphone=a=b",
-            "audio.loudspeaker=c",
-            "audio.microphone=d",
-        ] {
-            choose(&mut chosen, key.into());
-        }
-        assert_eq!(chosen, ["audio.loudspeaker=c", "audio.microphone=d"]);
+    fn what_is_chosen_holds_until_the_configuration_says_something_else() {
+        let chosen = Chosen {
+            microphone: Some("headset".into()),
+            loudspeaker: Some("headset".into()),
+        };
+        let before = Audio::default();
+        assert_eq!(still_chosen(&chosen, &before, &before), chosen);
+        let now = Audio {
+            loudspeaker: "radio".into(),
+            ..Audio::default()
+        };
+        let kept = still_chosen(&chosen, &before, &now);
+        let audio = kept.over(&now);
+        assert_eq!(
+            (&audio.microphone[..], &audio.loudspeaker[..]),
+            ("headset", "radio")
+        );
     }
 }

@@ -10,7 +10,7 @@ use anyhow::bail;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
-use hearken::control::{self, Claim, ClaimError, Services};
+use hearken::control::{self, Chosen, Claim, ClaimError, Services};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::desktop::Desktop;
 use hearken::event::json::event_json;
@@ -51,6 +51,14 @@ pub struct Args {
     /// Go on with the conversation of the hearken at this control socket, which ends then
     #[arg(long, value_name = "SOCKET", hide = true)]
     take_over: Option<PathBuf>,
+
+    /// The microphone that was chosen of the hearken before
+    #[arg(long, value_name = "NAME", hide = true)]
+    chosen_microphone: Option<String>,
+
+    /// The loudspeaker that was
+    #[arg(long, value_name = "NAME", hide = true)]
+    chosen_loudspeaker: Option<String>,
 }
 
 /// A device that is waited for is looked for so often.
@@ -61,6 +69,15 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Runs the command.
 pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
+    let chosen = Chosen {
+        microphone: args.chosen_microphone.clone(),
+        loudspeaker: args.chosen_loudspeaker.clone(),
+    };
+    let own = config.audio.clone();
+    let config = &Config {
+        audio: chosen.over(&own),
+        ..config.clone()
+    };
     // Before anything is opened that another hearken may have; whoever takes over opens them when that one has ended.
     let place = match args.take_over {
         None => Some(Place::take(args, config, &store)?),
@@ -148,12 +165,13 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     stop.also_on_hang_up()?;
                 }
                 let (audio, used) = watch::channel(config.audio.clone());
-                let (chosen_in, chosen) = watch::channel(Vec::new());
+                let (chosen_in, chosen) = watch::channel(chosen);
                 let (desktop_in, desktop) = watch::channel(config.desktop);
                 let desktop = Desktop::begin(bus.subscribe(), desktop, None);
                 let reloader = Reloader {
                     by_signal: !terminal,
                     config: config.clone(),
+                    own,
                     source,
                     store: Store::new(&config.data_dir),
                     orders: orders.clone(),

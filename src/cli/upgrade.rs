@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use hearken::config::Config;
-use hearken::control::{self, Upgrade};
+use hearken::control::{self, Chosen, Upgrade};
 use hearken::event::{Bus, Event};
 use hearken::turn::carried::Carried;
 use hearken::weights::Store;
@@ -31,6 +31,9 @@ pub struct Args {
 
 /// The flag by which a program is told whom it takes over from.
 pub const FLAG: &str = "--take-over";
+/// The flags by which a program tells its successor which devices were chosen.
+const MICROPHONE: &str = "--chosen-microphone";
+const LOUDSPEAKER: &str = "--chosen-loudspeaker";
 /// The new program hears within this after the old one has ended.
 const HEARS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -91,8 +94,8 @@ pub struct Upgrader {
     pub socket: PathBuf,
     /// For everybody to know what went wrong.
     pub bus: Bus,
-    /// Keys that were set since the start, which the successor sets as well.
-    pub chosen: watch::Receiver<Vec<String>>,
+    /// Devices that were chosen since the start, which the successor uses as well.
+    pub chosen: watch::Receiver<Chosen>,
 }
 
 /// The program that is to go on.
@@ -156,9 +159,7 @@ impl Upgrader {
             None => installed(&std::env::current_exe()?),
         };
         let mut arguments = arguments(std::env::args_os().skip(1));
-        for key in &*self.chosen.borrow() {
-            arguments.extend(["--set".into(), key.into()]);
-        }
+        arguments.extend(as_arguments(&self.chosen.borrow()));
         arguments.extend([FLAG.into(), self.socket.clone().into()]);
         Command::new(&program)
             .args(arguments)
@@ -175,18 +176,31 @@ fn installed(program: &Path) -> PathBuf {
         .map_or_else(|| program.to_owned(), PathBuf::from)
 }
 
-/// The arguments of this program, without that of whom it took over from.
+/// The arguments of this program, without what the one that it took over from has told it.
 fn arguments(own: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut own = own;
     let mut kept = Vec::new();
     while let Some(argument) = own.next() {
-        if argument == FLAG {
+        if [FLAG, MICROPHONE, LOUDSPEAKER]
+            .iter()
+            .any(|flag| argument == *flag)
+        {
             own.next();
         } else {
             kept.push(argument);
         }
     }
     kept
+}
+
+/// The arguments that tell which devices were chosen.
+fn as_arguments(chosen: &Chosen) -> Vec<OsString> {
+    let pairs = [
+        (MICROPHONE, &chosen.microphone),
+        (LOUDSPEAKER, &chosen.loudspeaker),
+    ];
+    let pair = |(flag, name): (&str, &Option<String>)| Some([flag.into(), name.as_ref()?.into()]);
+    pairs.into_iter().filter_map(pair).flatten().collect()
 }
 
 #[cfg(test)]
@@ -202,10 +216,21 @@ mod tests {
             "--wait",
             "--take-over",
             "/old.sock",
+            "--chosen-loudspeaker",
+            "old",
             "--json",
         ];
         let kept = arguments(own.into_iter().map(Into::into));
         assert_eq!(kept, ["--set", "a=b", "run", "--wait", "--json"]);
+    }
+
+    #[test]
+    fn the_successor_uses_what_was_chosen() {
+        let chosen = Chosen {
+            loudspeaker: Some("USB Audio".into()),
+            microphone: None,
+        };
+        assert_eq!(as_arguments(&chosen), [LOUDSPEAKER, "USB Audio"]);
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub struct NotRunning {
     reason: std::io::Error,
 }
 
+/// It runs, and says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "hearken runs and does not answer at {0}: it is still beginning, or waits for a microphone or loudspeaker, of which its \
+     log tells; try again, or end it with SIGTERM"
+)]
+pub struct Silent(PathBuf);
+
 /// It took the wish and could not fulfil it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -80,6 +88,9 @@ impl Wire {
     pub(super) fn line(&mut self) -> anyhow::Result<Value> {
         let line = match self.lines.next() {
             Some(Ok(line)) => line,
+            Some(Err(reason)) if reason.kind() == std::io::ErrorKind::WouldBlock => {
+                bail!(Silent(self.socket.clone()))
+            }
             Some(Err(reason)) => bail!(self.ended(reason)),
             None => bail!(self.ended(std::io::Error::other("it has ended"))),
         };
@@ -90,9 +101,6 @@ impl Wire {
         // A closed connection is not a closed pipe behind us, which is no failure.
         let reason = match reason.kind() {
             std::io::ErrorKind::BrokenPipe => std::io::Error::other("it has ended"),
-            std::io::ErrorKind::WouldBlock => std::io::Error::other(
-                "it does not answer: it is still beginning, or waits for a microphone or loudspeaker, of which its log tells",
-            ),
             _ => reason,
         };
         NotRunning {

@@ -13,7 +13,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, parse};
-use super::{LONGEST_LINE, PROTOCOL, Reloaded, Services, devices};
+use super::{Chosen, LONGEST_LINE, PROTOCOL, Reloaded, Services, devices};
 use crate::config::Audio;
 use crate::event::json::event_json;
 use crate::event::{Bus, Event};
@@ -159,7 +159,7 @@ impl Served {
                 self.status().await
             }
             Request::Reload => {
-                let reloaded = self.reload(Vec::new()).await?;
+                let reloaded = self.reload(None).await?;
                 serde_json::to_value(reloaded).map_err(|error| error.to_string())
             }
             Request::Devices => {
@@ -168,8 +168,8 @@ impl Served {
             }
             Request::UseDevice { name, role } => {
                 let chosen = devices::choose_for(&devices::there().await?, &name, role)?;
-                let keys = chosen.iter().map(|(role, name)| devices::key(*role, name));
-                self.reload(keys.collect()).await?;
+                devices::can_hear(&chosen, &self.audio()?).await?;
+                self.reload(Some(chosen.clone())).await?;
                 Ok(devices::chosen_value(&chosen))
             }
             Request::Upgrade { program } => {
@@ -192,14 +192,14 @@ impl Served {
         }
     }
 
-    /// Has the configuration read anew, with `keys` set beyond it.
-    async fn reload(&self, keys: Vec<String>) -> Result<Reloaded, String> {
+    /// Has these devices used, or the configuration read anew.
+    async fn reload(&self, chosen: Option<Chosen>) -> Result<Reloaded, String> {
         let Some(reload) = &self.desk.services.reload else {
             return Err("there is no configuration to be read anew".into());
         };
         let (done, reloaded) = oneshot::channel();
         let ending = || "hearken is ending".to_owned();
-        reload.send((keys, done)).await.map_err(|_| ending())?;
+        reload.send((chosen, done)).await.map_err(|_| ending())?;
         tokio::time::timeout(ANSWERED_WITHIN, reloaded)
             .await
             .map_err(|_| "it is not in force yet: somebody speaks with hearken".to_owned())?

@@ -1,25 +1,16 @@
 //! Microphones and loudspeakers, as programs see and choose them.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::audio::devices::{Device, Role, choose, listed};
+use super::Chosen;
+use crate::audio::devices::{Device, Role, Unclear, choose, listed};
 use crate::audio::hardware;
 use crate::config::Audio;
 
-/// A sound system that does not tell its devices within this tells nothing.
-const TOLD_WITHIN: Duration = Duration::from_secs(10);
-
-const ROLES: [Role; 2] = [Role::Microphone, Role::Loudspeaker];
-
-/// The devices that there are.
+/// The devices that there are. A sound system that hangs is given up there.
 pub(super) async fn there() -> Result<Vec<Device>, String> {
-    let asked = tokio::task::spawn_blocking(hardware::list);
-    match tokio::time::timeout(TOLD_WITHIN, asked).await {
-        Ok(Ok(devices)) => devices,
-        Ok(Err(_)) | Err(_) => Err("the sound system does not answer".into()),
-    }
+    let asked = tokio::task::spawn_blocking(hardware::list).await;
+    asked.unwrap_or_else(|_| Err("the sound system does not answer".into()))
 }
 
 /// What is there, and what of it `audio` means.
@@ -47,44 +38,62 @@ pub(super) fn as_value(devices: &[Device], audio: &Audio) -> Value {
     })
 }
 
-/// What `name` is chosen for: `role`, or everything that it can be. One sentence when it is nothing.
+/// What `name` is chosen for: `role`, or everything that it can be. One sentence when it is nothing, or not clear.
 pub(super) fn choose_for(
     devices: &[Device],
     name: &str,
     role: Option<Role>,
-) -> Result<Vec<(Role, String)>, String> {
-    let chosen = |role| choose(name, devices, role).map(|device| (role, device.name.clone()));
-    if let Some(role) = role {
-        return Ok(vec![chosen(role)?]);
-    }
-    let found: Vec<_> = ROLES
-        .into_iter()
-        .filter_map(|role| chosen(role).ok())
-        .collect();
-    match found.is_empty() {
-        true => chosen(Role::Microphone).map(|one| vec![one]),
-        false => Ok(found),
+) -> Result<Chosen, String> {
+    let chosen = |as_role| match role {
+        Some(role) if role != as_role => None,
+        _ => Some(choose(name, devices, as_role).map(|device| device.name.clone())),
+    };
+    let [microphone, loudspeaker] = [Role::Microphone, Role::Loudspeaker].map(chosen);
+    match (microphone, loudspeaker) {
+        // Half of what was meant is not what was meant.
+        (Some(Err(Unclear::Several(why))), _) | (_, Some(Err(Unclear::Several(why)))) => Err(why),
+        (Some(Err(heard)), Some(Err(played))) if heard == played => Err(heard.to_string()),
+        (Some(Err(heard)), Some(Err(played))) => Err(format!(
+            "as a microphone: {heard}; as a loudspeaker: {played}"
+        )),
+        (Some(Err(why)), None) | (None, Some(Err(why))) => Err(why.to_string()),
+        (microphone, loudspeaker) => Ok(Chosen {
+            microphone: microphone.and_then(Result::ok),
+            loudspeaker: loudspeaker.and_then(Result::ok),
+        }),
     }
 }
 
-/// The key that chooses it.
-pub(super) fn key(role: Role, name: &str) -> String {
-    format!("audio.{}={name}", noun(role))
+/// Whether the microphone that is chosen can be opened. One that is in use already is not asked: some can be open only once. The
+/// loudspeaker is opened anyway before it takes another's place.
+pub(super) async fn can_hear(chosen: &Chosen, used: &Audio) -> Result<(), String> {
+    let Some(name) = chosen.microphone.clone() else {
+        return Ok(());
+    };
+    if name == used.microphone {
+        return Ok(());
+    }
+    let asked = name.clone();
+    let format = tokio::task::spawn_blocking(move || hardware::format(&asked, Role::Microphone));
+    match format.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(why)) => Err(format!("the microphone {name} cannot be used: {why}")),
+        Err(_) => Err("the sound system does not answer".into()),
+    }
 }
 
 /// What has been chosen, for the program that asked.
-pub(super) fn chosen_value(chosen: &[(Role, String)]) -> Value {
-    let pairs = chosen
-        .iter()
-        .map(|(role, name)| (noun(*role).into(), json!(name)));
-    Value::Object(pairs.collect())
-}
-
-fn noun(role: Role) -> &'static str {
-    match role {
-        Role::Microphone => "microphone",
-        Role::Loudspeaker => "loudspeaker",
+pub(super) fn chosen_value(chosen: &Chosen) -> Value {
+    let mut value = json!({});
+    for (key, name) in [
+        ("microphone", &chosen.microphone),
+        ("loudspeaker", &chosen.loudspeaker),
+    ] {
+        if let Some(name) = name {
+            value[key] = json!(name);
+        }
     }
+    value
 }
 
 #[cfg(test)]
@@ -109,18 +118,36 @@ mod tests {
     #[test]
     fn a_device_is_chosen_for_all_that_it_can_be_or_for_one_thing() {
         let all = choose_for(&desk(), "headset", None).unwrap();
-        assert_eq!(all.len(), 2);
         assert_eq!(
             chosen_value(&all),
             json!({"microphone": "headset", "loudspeaker": "headset"})
         );
         let one = choose_for(&desk(), "HEAD", Some(Role::Loudspeaker)).unwrap();
-        assert_eq!(key(one[0].0, &one[0].1), "audio.loudspeaker=headset");
+        assert_eq!(chosen_value(&one), json!({"loudspeaker": "headset"}));
         let camera = choose_for(&desk(), "webcam", None).unwrap();
-        assert_eq!(camera, [(Role::Microphone, "webcam".to_owned())]);
+        assert_eq!(chosen_value(&camera), json!({"microphone": "webcam"}));
         assert!(choose_for(&desk(), "webcam", Some(Role::Loudspeaker)).is_err());
+    }
+
+    #[test]
+    fn what_is_none_or_not_clear_is_told() {
         let why = choose_for(&desk(), "gramophone", None).unwrap_err();
-        assert!(why.contains("nearest"), "{why}");
+        assert!(
+            why.contains("as a loudspeaker: ") && why.contains("nearest"),
+            "{why}"
+        );
+        let mut two = desk();
+        two.push(Device {
+            name: "webcam 2".into(),
+            ..two[1].clone()
+        });
+        two.push(Device {
+            name: "web radio".into(),
+            hears: false,
+            ..two[2].clone()
+        });
+        let why = choose_for(&two, "web", None).unwrap_err();
+        assert!(why.starts_with("several match"), "{why}");
     }
 
     #[test]

@@ -34,9 +34,30 @@ pub struct Reloaded {
     pub restart: Vec<String>,
 }
 
-/// Asks for the configuration to be read anew, with some keys (`KEY=VALUE`) set beyond it from now on. The answer is one
-/// sentence when it cannot be had: then these keys are not set either.
-pub type Reload = mpsc::Sender<(Vec<String>, oneshot::Sender<Result<Reloaded, String>>)>;
+/// Devices that somebody has chosen while hearken runs; what is `None` is as the configuration says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The microphone's name.
+    pub microphone: Option<String>,
+    /// The loudspeaker's.
+    pub loudspeaker: Option<String>,
+}
+
+impl Chosen {
+    /// `audio` with these devices.
+    pub fn over(&self, audio: &Audio) -> Audio {
+        let or = |chosen: &Option<String>, set: &String| chosen.as_ref().unwrap_or(set).clone();
+        Audio {
+            microphone: or(&self.microphone, &audio.microphone),
+            loudspeaker: or(&self.loudspeaker, &audio.loudspeaker),
+            ..audio.clone()
+        }
+    }
+}
+
+/// Asks for these devices to be used, or for the configuration to be read anew. The answer is one sentence when it cannot
+/// be had: then all is as it was.
+pub type Reload = mpsc::Sender<(Option<Chosen>, oneshot::Sender<Result<Reloaded, String>>)>;
 
 /// Asks for another program, or a newer one at the same place, to go on in place of this one. The answer comes only when it
 /// cannot.

@@ -71,6 +71,8 @@ pub fn serve(
                 }
                 Ok::<_, std::io::Error>(())
             });
+            // A sound system that is being asked for its devices and hangs keeps nobody.
+            runtime.shutdown_background();
             if let Err(error) = served {
                 tracing::error!("the control socket does not work: {error}");
             }

@@ -42,6 +42,17 @@ pub struct Change {
     pub keys: Vec<String>,
 }
 
+impl Change {
+    /// Only devices are replaced, and nothing that a turn is made with.
+    pub fn is_of_devices(&self) -> bool {
+        let ear = self.ear.as_ref();
+        self.model.is_none()
+            && self.voice.is_none()
+            && self.transcriber.is_none()
+            && ear.is_none_or(|ear| ear.detectors.is_none())
+    }
+}
+
 /// Why the new configuration cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {

@@ -11,6 +11,7 @@ const CONTAINED: (&str, &str) = (
     "# Up to here.\n",
 );
 const WRITES: &str = "ReadWritePaths=";
+const CLOSES: [&str; 2] = ["ProtectSystem=", "ProtectHome="];
 
 /// A text that cannot stand in a unit.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +59,18 @@ pub fn systemd(service: &Service, contained: &[&str]) -> Result<String, UnitErro
         .into_iter()
         .filter(|line| !contained.contains(line))
         .collect();
+    // It opens what one of these closes.
+    let closed = contained
+        .iter()
+        .any(|line| CLOSES.iter().any(|key| line.starts_with(key)));
+    let remark = |line: &str| {
+        contained.is_empty()
+            && [CONTAINED.0, CONTAINED.1]
+                .iter()
+                .any(|r| r.trim_end() == line)
+    };
     let kept = |line: &&str| {
-        !left_out.contains(line) && !(contained.is_empty() && line.starts_with(WRITES))
+        !left_out.contains(line) && (closed || !line.starts_with(WRITES)) && !remark(line)
     };
     let unit: String = SYSTEMD
         .split_inclusive('\n')
@@ -183,6 +194,9 @@ mod tests {
             unit.contains("NoNewPrivileges=yes") && unit.contains("[Install]"),
             "{unit}"
         );
+        assert!(!unit.contains("# What it does not even see"), "{unit}");
+        let little = systemd(&service(&["/bin/hearken"]), &["ProtectClock=yes"]).unwrap();
+        assert!(little.contains("ProtectClock") && !little.contains("ReadWritePaths"));
     }
 
     #[test]

@@ -32,7 +32,9 @@ const REQUESTS: &str = r#"{"id":1,"method":"status"}
 {"id":9,"method":"events"}
 {"id":10,"method":"reload"}
 {"id":11,"method":"upgrade","program":"/bin/true"}
-{"id":12,"method":"shutdown"}
+{"id":12,"method":"devices"}
+{"id":13,"method":"use-device","name":"headset","as":"microphone"}
+{"id":14,"method":"shutdown"}
 "#;
 
 const WORDS: [&str; 18] = [

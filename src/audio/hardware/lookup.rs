@@ -106,7 +106,8 @@ pub(super) fn find(name: &str, role: Role) -> Result<cpal::Device, Refusal> {
     }
     let known = known(&host)?;
     let names: Vec<Device> = known.iter().map(|(named, _)| named.clone()).collect();
-    let chosen = devices::choose(name, &names, role).map_err(Refusal::Unknown)?;
+    let chosen = devices::choose(name, &names, role)
+        .map_err(|unclear| Refusal::Unknown(unclear.to_string()))?;
     let position = names.iter().position(|named| named == chosen);
     position
         .and_then(|index| known.into_iter().nth(index))

@@ -12,7 +12,7 @@ use crate::cli::wire::{Refused, Wire, text};
 #[derive(clap::Args)]
 pub struct Args {
     /// How many questions
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=20))]
     turns: u16,
     /// Print one JSON object
     #[arg(long)]
@@ -68,7 +68,7 @@ pub(super) fn run(wire: &mut Wire, args: &Args) -> anyhow::Result<()> {
         let rows = rows.iter().map(|(name, count, p50, p95)| {
             json!({"what": name, "count": count, "p50_ms": p50, "p95_ms": p95})
         });
-        println!("{}", Value::Array(rows.collect()));
+        println!("{}", json!({"rows": rows.collect::<Vec<_>>()}));
         return Ok(());
     }
     println!("{:27} {:>5} {:>9} {:>9}", "ms after", "times", "p50", "p95");
@@ -83,6 +83,9 @@ fn answer(wire: &mut Wire, question: &str) -> anyhow::Result<Value> {
     let asked = wire.ask(json!({"method": "ask", "text": question}))?;
     loop {
         let event = wire.line()?;
+        if event["event"] == "lagged" {
+            bail!(Refused::new("more happened than could be read; try again"));
+        }
         if event["turn"] != asked["turn"] {
             continue;
         }

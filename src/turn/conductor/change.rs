@@ -13,7 +13,13 @@ impl Conductor {
     /// # Errors
     /// When the player has ended.
     pub(super) async fn change_what_waits(&mut self) -> Result<(), Ending> {
-        while self.state == State::Idle && self.cut.is_none() {
+        while let Some((change, _)) = self.changes.front() {
+            let nothing_goes_on = self.state == State::Idle && self.cut.is_none();
+            // A reply that waits for a loudspeaker is not to wait in vain for the one that somebody has chosen.
+            let is_waited_for = self.sound_waits.is_some() && change.is_of_devices();
+            if !nothing_goes_on && !is_waited_for {
+                return Ok(());
+            }
             let Some((change, done)) = self.changes.pop_front() else {
                 return Ok(());
             };
@@ -52,7 +58,10 @@ impl Conductor {
         }
         if let Some((speaker, open)) = change.speaker {
             self.company.open_speaker = Some(open);
-            self.play_by(speaker).await?;
+            match self.loudspeaker {
+                true => self.play_by(speaker).await?,
+                false => self.loudspeaker_found(speaker).await?,
+            }
         }
         if let Some(model) = change.model {
             self.company.model = model;
