@@ -11,11 +11,13 @@ use hearken::audio::file::{FileMicrophone, Pace};
 use hearken::config::Config;
 use hearken::event::Event;
 use hearken::reply::model::ModelError;
+use hearken::reply::openai::{Client, Settings};
 
 use tokio::sync::Notify;
 
 use super::devices::Unpluggable;
 use super::room::*;
+use crate::http_server::{Server, Step};
 use crate::scripted::Writes;
 use crate::table::standing;
 
@@ -239,6 +241,62 @@ async fn model(rows: &mut Vec<Row>) {
     }
 }
 
+/// A language-model server that does what it likes, behind the real client.
+async fn server(rows: &mut Vec<Row>) {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    let begun = [
+        &head[..],
+        b"data: {\"choices\":[{\"delta\":{\"content\":\"Once there was a king. \"}}]}\n\n",
+    ]
+    .concat();
+    for (fault, script) in [
+        ("the server answers nothing", vec![Step::Hang]),
+        (
+            "the server writes a byte a minute",
+            vec![
+                Step::Send(begun.clone()),
+                Step::Send(b"d".to_vec()),
+                Step::Hang,
+            ],
+        ),
+        ("the server breaks off", vec![Step::Send(begun)]),
+        (
+            "the server sends garbage",
+            vec![Step::Send(
+                [&head[..], b"\x00\xff<html>\n\ndata: {\n\n"].concat(),
+            )],
+        ),
+        (
+            "the server sends a line without end",
+            vec![Step::Send(head.to_vec()), Step::Flood(vec![b'a'; 65_536])],
+        ),
+        (
+            "the server fails",
+            vec![Step::Send(
+                b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            )],
+        ),
+    ] {
+        // It is asked twice where that may help.
+        let server = Server::start(vec![script.clone(), script]).await;
+        let mut config = Config::default();
+        config.reply.server.url = server.url();
+        config.reply.server.model = "parrot".into();
+        config.reply.connect_timeout_ms = 1_000;
+        config.reply.first_token_timeout_ms = 1_000;
+        config.reply.next_token_timeout_ms = 1_000;
+        let client = Client::new(Settings::from_config(&config).unwrap()).unwrap();
+        let mut house = house(&ASKED, vec![Writes::Asks(Arc::new(client))], PATIENT);
+        house.room.loudspeaker.let_play(60.0);
+        house.room.say(0);
+        house.over().await;
+        let mut row = house.row(fault, "thinking").await;
+        // The port is another one each time.
+        row.told = row.told.replace(&server.port.to_string(), "8080");
+        rows.push(row);
+    }
+}
+
 async fn voice(rows: &mut Vec<Row>) {
     for (fault, text) in [
         (
@@ -319,6 +377,7 @@ async fn every_fault_is_told_and_the_next_turn_works() {
     devices(&mut rows).await;
     transcription(&mut rows).await;
     model(&mut rows).await;
+    server(&mut rows).await;
     voice(&mut rows).await;
     bugs(&mut rows).await;
     disk(&mut rows).await;

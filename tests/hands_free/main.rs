@@ -7,6 +7,9 @@ mod broken;
 mod commands;
 mod devices;
 mod faults;
+#[path = "../support/http_server.rs"]
+#[allow(dead_code)]
+mod http_server;
 mod orders;
 mod over_reply;
 mod room;

@@ -99,6 +99,8 @@ pub enum Writes {
     Panics(&'static [&'static str]),
     /// When it is told to.
     Late(Arc<Notify>, &'static [&'static str]),
+    /// What another one writes.
+    Asks(Arc<dyn LanguageModel>),
 }
 
 /// The messages of every reply that was asked for.
@@ -155,6 +157,10 @@ impl LanguageModel for ScriptedModel {
                 futures_util::stream::once(async move { told.notified_owned().await })
                     .flat_map(move |()| futures_util::stream::iter(pieces(text)))
                     .boxed()
+            }
+            Some(Writes::Asks(other)) => {
+                let messages = self.asked.lock().unwrap().last().cloned();
+                other.reply(messages.unwrap_or_default())
             }
             None => futures_util::stream::empty().boxed(),
         }

@@ -26,6 +26,7 @@ use hearken::turn::order::{self, Order};
 use hearken::weights::{Role, Store};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -136,6 +137,7 @@ async fn live(
         name: config.name.clone(),
         heard_s: 0.0,
         watch: Watch::default(),
+        seen: Vec::new(),
     };
     let living = async {
         let lived = person
@@ -160,6 +162,8 @@ struct Person {
     /// Seconds of sound so far.
     heard_s: f64,
     watch: Watch,
+    /// What came in place of what was waited for.
+    seen: Vec<String>,
 }
 
 impl Person {
@@ -257,7 +261,10 @@ impl Person {
                 self.watch.answered(report.stages.first_played);
             }
             Some(report) => self.watch.lost(format!("{question}: {:?}", report.failure)),
-            None => self.watch.lost(format!("{question}: no answer")),
+            None => self.watch.lost(format!(
+                "{question}: no answer, but {}",
+                self.seen.join(", ")
+            )),
         }
         Ok(())
     }
@@ -337,11 +344,14 @@ impl Person {
     }
 
     async fn wait(&mut self, wanted: impl Fn(&Event) -> bool) -> anyhow::Result<Option<Event>> {
+        self.seen.clear();
         let search = async {
             loop {
                 match self.events.recv().await {
                     Ok(event) if wanted(&event) => return Ok(event),
-                    Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Event::Echo(_)) => {}
+                    Ok(event) => self.seen.push(format!("{event:?}")),
+                    Err(RecvError::Lagged(_)) => {}
                     Err(error) => bail!("the conversation has ended: {error}"),
                 }
             }
