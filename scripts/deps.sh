@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(build-essential cmake pkg-config libclang-dev libasound2-dev libsonic-dev libssl-dev python3 python3-pip git)
 case "${1:-}" in
   build) ;;
-  test) packages+=(pulseaudio pulseaudio-utils libasound2-plugins sox espeak-ng pocketsphinx-testdata systemd dbus strace openssl) ;;
+  test) packages+=(pulseaudio pulseaudio-utils libasound2-plugins sox espeak-ng pocketsphinx-testdata systemd dbus strace openssl faketime) ;;
   *) echo "usage: deps.sh build|test" >&2; exit 2 ;;
 esac
 

@@ -7,5 +7,6 @@ fn main() -> std::process::ExitCode {
     hearken::threads::settle_openmp();
     hearken::speak::espeak_data::settle();
     hearken::onnx::settle();
+    hearken::listen::whisper::crash::settle();
     cli::main()
 }

@@ -5,6 +5,7 @@
 //! things keep that from making whisper loop: it decodes with timestamps, and never looks at less than
 //! [`MIN_CONTEXT`].
 
+pub mod crash;
 mod window;
 
 use std::ffi::{c_int, c_void};

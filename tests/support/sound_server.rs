@@ -37,6 +37,11 @@ impl SoundServer {
         started
     }
 
+    /// Its own folder, which goes with it.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// What a program needs in its environment to use this server.
     pub fn env(&self) -> Vec<(&'static str, OsString)> {
         let dir = self.dir.path();

@@ -212,9 +212,12 @@ impl Person {
                         Event::Overheard | Event::NothingSaid { .. } | Event::TurnFinished(_)
                     )
                 };
-                match self.until("other talk to be over", over).await? {
-                    Event::TurnFinished(_) => self.watch.false_wakes += 1,
-                    _ => self.watch.overheard += 1,
+                match self.wait(over).await? {
+                    Some(Event::TurnFinished(_)) => self.watch.false_wakes += 1,
+                    Some(_) => self.watch.overheard += 1,
+                    None => self
+                        .watch
+                        .lost(format!("{sentence}: {}", self.seen.join(", "))),
                 }
             }
             Scene::Question(question) => self.ask(question).await?,

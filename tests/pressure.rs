@@ -1,0 +1,181 @@
+//! The computer runs short, or its clock jumps: the daemon with the real models on the real sound server. What the person
+//! hears, and that the next turn works; `WRITE_TABLES=1` writes the table of docs/reliability.md.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken};
+use support::sound_server::SoundServer;
+use support::table::standing;
+
+struct Desk {
+    server: SoundServer,
+    daemon: Daemon,
+    rows: Vec<String>,
+}
+
+impl Desk {
+    fn ask(&self, question: &str) -> (Option<i32>, String, String) {
+        hearken(&self.server, &["ctl", "ask", question])
+    }
+
+    /// The next turn works.
+    fn row(&mut self, what: &str, heard: &str) {
+        let (code, reply, said) = self.ask("What is the capital of France?");
+        assert_eq!(code, Some(0), "{what}: {said}");
+        assert!(reply.contains("Paris"), "{what}: {reply}");
+        self.daemon.until("listening");
+        eprintln!("{what}: {heard}");
+        self.rows.push(format!("| {what} | {heard} |"));
+    }
+
+    /// What this process has started.
+    fn children(&self) -> Vec<i32> {
+        let id = self.daemon.process.id();
+        let children = format!("/proc/{id}/task/{id}/children");
+        let mut all = std::fs::read_to_string(children).unwrap();
+        for thread in std::fs::read_dir(format!("/proc/{id}/task")).unwrap() {
+            let file = thread.unwrap().path().join("children");
+            all += &std::fs::read_to_string(file).unwrap_or_default();
+        }
+        all.split_whitespace()
+            .map(|id| id.parse().unwrap())
+            .collect()
+    }
+}
+
+#[test]
+fn runs_short_and_goes_on() {
+    let _alone = alone();
+    let server = SoundServer::start();
+    let shift = server.folder().join("shift");
+    std::fs::write(&shift, "+0\n").unwrap();
+    let mut command = by_default(server.command(HEARKEN));
+    command
+        .args(["run", "--json", "--set", "attention.mode=always"])
+        // The day's time is what the file says; what measures how long something takes goes on as it does when a clock is set.
+        .env("LD_PRELOAD", faketime())
+        .env("FAKETIME_TIMESTAMP_FILE", &shift)
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("FAKETIME_CACHE_DURATION", "1");
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    let mut desk = Desk {
+        server,
+        daemon,
+        rows: Vec::new(),
+    };
+    killed(&mut desk);
+    without_descriptors(&mut desk);
+
+    // The clock is set, forward by a day and back to the year before.
+    let time = |desk: &Desk| desk.ask("What's the date?").1.trim().to_owned();
+    let before = time(&desk);
+    desk.daemon.until("listening");
+    for jump in ["+1d", "-400d"] {
+        std::fs::write(&shift, format!("{jump}\n")).unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        let after = time(&desk);
+        desk.daemon.until("listening");
+        assert!(
+            !after.is_empty() && after != before,
+            "{before}, then {after}"
+        );
+    }
+    std::fs::write(&shift, "+0\n").unwrap();
+    desk.row(
+        "the clock is set a day forward, and a year back",
+        "nothing of it; the date is the new one",
+    );
+
+    desk.daemon.signal(Signal::SIGTERM);
+    let (code, said) = desk.daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+    let table = format!(
+        "| what happens | the person hears |\n|---|---|\n{}\n",
+        desk.rows.join("\n")
+    );
+    assert_eq!(standing("pressure", &table), table);
+}
+
+/// Memory runs out, and the system ends the largest program: the language model, in the middle of a reply.
+fn killed(desk: &mut Desk) {
+    let model = desk.children();
+    assert_eq!(model.len(), 1, "{model:?}");
+    let server = &desk.server;
+    let story = [
+        "ctl",
+        "ask",
+        "Tell me a long story about a king and his castle.",
+    ];
+    let asking = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| hearken(server, &story));
+        desk.daemon.until("clause_started");
+        kill(Pid::from_raw(model[0]), Signal::SIGKILL).unwrap();
+        asking.join().unwrap()
+    });
+    let (_, _, failure) = asking;
+    let turn = desk.daemon.until("turn_finished");
+    assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
+    // What it had written is said; the rest it had not, or it was told why it is missing.
+    assert!(turn["failure"].is_null() || !failure.is_empty(), "{turn}");
+    let began = Instant::now();
+    while desk.children().is_empty() {
+        assert!(began.elapsed() < BOUND, "no language model is begun anew");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    desk.row(
+        "memory runs out, and the system ends the language model in the middle of a reply",
+        "what it had written; it is begun anew",
+    );
+}
+
+/// No file can be opened any more.
+fn without_descriptors(desk: &mut Desk) {
+    let id = desk.daemon.process.id();
+    let limit = |most: &str| {
+        let done = Command::new("prlimit")
+            .args(["--pid", &id.to_string(), &format!("--nofile={most}")])
+            .status();
+        assert!(done.unwrap().success());
+    };
+    // None beyond those that are open, and the hard limit as it was.
+    let open = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap();
+    let highest = open
+        .map(|file| {
+            file.unwrap()
+                .file_name()
+                .to_str()
+                .unwrap()
+                .parse::<u32>()
+                .unwrap()
+        })
+        .max()
+        .unwrap();
+    limit(&format!("{}:", highest + 1));
+    // Nobody can be let in at the control socket; somebody who speaks is heard and answered, if only with a sentence about it.
+    desk.server
+        .play_into_room(&PathBuf::from("assets/demo/question.wav"));
+    let turn = desk.daemon.until("turn_finished");
+    assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
+    desk.daemon.until("listening");
+    limit("1024:");
+    desk.row(
+        "no file descriptors are left",
+        "an answer, or a sentence about the language model that cannot be reached; the control socket lets nobody in",
+    );
+}
+
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let found = folders
+        .map(|folder| folder.unwrap().path().join("faketime/libfaketime.so.1"))
+        .find(|file| file.exists());
+    found.expect("libfaketime (package faketime) is needed")
+}
