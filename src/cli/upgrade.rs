@@ -140,6 +140,10 @@ impl Upgrader {
                             well,
                             how: how.clone(),
                         });
+                        // Who asked has gone with the conversation: it was handed over, and is over now.
+                        if well && failed.is_closed() {
+                            continue;
+                        }
                         how
                     }
                     Err(error) => format!("{error:#}"),
