@@ -13,6 +13,7 @@ use hearken::config::{Config, Mode};
 use hearken::control::{self, Chosen, Claim, ClaimError, Services};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::desktop::Desktop;
+use hearken::desktop::session::Session;
 use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::memory;
@@ -167,7 +168,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let (audio, used) = watch::channel(config.audio.clone());
                 let (chosen_in, chosen) = watch::channel(chosen);
                 let (desktop_in, desktop) = watch::channel(config.desktop);
-                let desktop = Desktop::begin(bus.subscribe(), desktop, None);
+                let desktop = Desktop::begin(bus.subscribe(), desktop, Session::new(None));
                 let reloader = Reloader {
                     by_signal: !terminal,
                     config: config.clone(),

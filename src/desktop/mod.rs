@@ -38,26 +38,25 @@ pub struct Desktop {
 }
 
 impl Desktop {
-    /// Begins, with the next of `events`. `config` may change at any time; `place` is the address of the session bus, the
-    /// session's own when `None`.
+    /// Begins, with the next of `events`. `config` may change at any time; `session` is the way to the bus; each task
+    /// opens its own connection.
     pub fn begin(
         events: Receiver<Event>,
         config: watch::Receiver<config::Desktop>,
-        place: Option<String>,
+        session: Session,
     ) -> Self {
         let stop = CancellationToken::new();
-        let session = || Session::new(place.clone());
         Self {
             notices: tokio::spawn(show(
                 events.resubscribe(),
                 config.clone(),
-                Notifier::new(session()),
+                Notifier::new(session.clone().with_patience(notify::CALL)),
                 stop.clone(),
             )),
             media: tokio::spawn(make_room(
                 events,
                 config,
-                Players::new(session()),
+                Players::new(session),
                 stop.clone(),
             )),
             stop,
@@ -93,14 +92,18 @@ async fn make_room(
                 Err(RecvError::Closed) => break,
             },
             Ok(()) = config.changed() => {}
-            () = over, if until.is_some() => {}
+            // What is over already needs no waking: it would wake without an end.
+            () = over, if until.is_some() && in_force != Media::Off => {}
+            () = players.try_again() => {}
         }
         let wanted = match quiet.is_wanted(Instant::now()) {
             true => config.borrow_and_update().media,
             false => Media::Off,
         };
         if wanted != in_force {
-            players.give_back().await;
+            if in_force != Media::Off {
+                players.give_back().await;
+            }
             players.quieten(wanted).await;
             in_force = wanted;
         }
@@ -125,9 +128,8 @@ async fn show(
                 Err(RecvError::Closed) => return,
             },
         };
-        if config.borrow().notifications
-            && let Some(wish) = notices.regard(&event, Instant::now())
-        {
+        let shown = config.borrow().notifications;
+        if let Some(wish) = notices.regard(&event, shown, Instant::now()) {
             notifier.carry_out(wish).await;
         }
     }

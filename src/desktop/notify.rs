@@ -1,14 +1,22 @@
 //! Shows notices by the desktop's notification server. On the task that shows them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tracing::debug;
 use zbus::Connection;
+use zbus::fdo::DBusProxy;
+use zbus::names::{BusName, OwnedUniqueName, WellKnownName};
 use zbus::zvariant::Value;
 
 use super::notice::{Notice, Wish, escaped};
 use super::session::Session;
 
+/// A notification server has this long to answer: it may only be being started, and nobody waits for it.
+pub const CALL: Duration = Duration::from_secs(5);
+/// Its name on the bus.
+const SERVER: WellKnownName<'_> =
+    WellKnownName::from_static_str_unchecked("org.freedesktop.Notifications");
 /// The urgency "normal" of the specification (0 is low, 2 critical).
 const NORMAL: u8 = 1;
 /// As long as the server shows such things.
@@ -43,8 +51,8 @@ trait Server {
 #[derive(Debug)]
 pub struct Notifier {
     session: Session,
-    /// What is shown of each device.
-    shown: HashMap<&'static str, u32>,
+    /// What is shown of each device, and by whom: to another server the number means another notification, or none.
+    shown: HashMap<&'static str, (OwnedUniqueName, u32)>,
 }
 
 impl Notifier {
@@ -58,6 +66,13 @@ impl Notifier {
 
     /// Does what is wished, where somebody can. Bounded by a few calls.
     pub async fn carry_out(&mut self, wish: Wish) {
+        // With a bus its server is gone; on another the same name is another program's.
+        if self.session.still_open().is_none() {
+            self.shown.clear();
+        }
+        if matches!(wish, Wish::Withdraw(device) if !self.shown.contains_key(device)) {
+            return;
+        }
         let Some(connection) = self.session.connection().await else {
             return;
         };
@@ -71,21 +86,29 @@ impl Notifier {
     }
 
     async fn show(&mut self, connection: &Connection, notice: &Notice) -> zbus::Result<()> {
-        let server = ServerProxy::new(connection).await?;
-        // One that is only being started does not say so in time; most take markup.
-        let markup = server
+        // One that is only being started may not say so in time; most take markup.
+        let markup = ServerProxy::new(connection)
+            .await?
             .get_capabilities()
             .await
             .map_or(true, |can| can.iter().any(|can| can == "body-markup"));
+        // From here on it is this one, or, while none is there yet, whichever the bus starts.
+        let bus = DBusProxy::new(connection).await?;
+        let owner = bus.get_name_owner(SERVER.into()).await.ok();
+        let server = match &owner {
+            Some(owner) => self::server(connection, owner).await?,
+            None => ServerProxy::new(connection).await?,
+        };
+        let before = notice.device.and_then(|device| self.shown.get(device));
+        let before = before.filter(|(by, _)| Some(by) == owner.as_ref());
         let body = match markup {
             true => escaped(&notice.body),
             false => notice.body.clone(),
         };
-        let before = notice.device.and_then(|device| self.shown.get(device));
         let id = server
             .notify(
                 "hearken",
-                before.copied().unwrap_or(NOTHING),
+                before.map_or(NOTHING, |(_, id)| *id),
                 "",
                 &notice.summary,
                 &body,
@@ -94,19 +117,30 @@ impl Notifier {
                 AS_USUAL,
             )
             .await?;
-        if let Some(device) = notice.device {
-            self.shown.insert(device, id);
+        if let (Some(device), Some(owner)) = (notice.device, owner) {
+            self.shown.insert(device, (owner, id));
         }
         Ok(())
     }
 
     async fn withdraw(&mut self, connection: &Connection, device: &str) -> zbus::Result<()> {
-        let Some(id) = self.shown.remove(device) else {
+        let Some((owner, id)) = self.shown.remove(device) else {
             return Ok(());
         };
-        ServerProxy::new(connection)
+        server(connection, &owner)
             .await?
             .close_notification(id)
             .await
     }
+}
+
+/// This very server.
+async fn server<'c>(
+    connection: &'c Connection,
+    owner: &OwnedUniqueName,
+) -> zbus::Result<ServerProxy<'c>> {
+    ServerProxy::builder(connection)
+        .destination(BusName::from(owner.clone()))?
+        .build()
+        .await
 }

@@ -69,6 +69,12 @@ impl Quiet {
                 self.turn = self.turn.filter(|alive| *alive != report.turn);
                 (false, LINGER)
             }
+            // Nobody hears the rest of what was begun; a turn that is alive goes on.
+            Event::Muted
+            | Event::DeviceLost {
+                device: "microphone",
+                ..
+            } => (false, LINGER),
             _ => return,
         };
         self.claimed |= claims;
@@ -200,6 +206,27 @@ mod tests {
         // What becomes of it is never told.
         let dropped = [(1_000, Event::SpeechStarted), (2_000, partial())];
         assert_eq!(wanted(&dropped), [(2_000, 31_500)]);
+    }
+
+    #[test]
+    fn a_beginning_whose_rest_nobody_hears_is_over() {
+        let lost = |device| Event::DeviceLost {
+            device,
+            why: String::new(),
+        };
+        for (end, until) in [
+            (Event::Muted, 4_500),
+            (lost("microphone"), 4_500),
+            (lost("loudspeaker"), 31_500),
+        ] {
+            let story = [(2_000, partial()), (3_000, end.clone())];
+            assert_eq!(wanted(&story), [(2_000, until)], "{end:?}");
+            // A turn that is alive goes on.
+            let story = [(2_000, read(A)), (3_000, end), (9_000, finished(A))];
+            assert_eq!(wanted(&story), [(2_000, 10_500)]);
+        }
+        // Neither begins anything.
+        assert!(wanted(&[(2_000, Event::Muted), (3_000, lost("microphone"))]).is_empty());
     }
 
     #[test]

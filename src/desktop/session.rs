@@ -6,15 +6,16 @@ use tracing::debug;
 use zbus::Connection;
 use zbus::connection::Builder;
 
-/// Whoever is asked something on the bus has this long to answer.
+/// Whoever is asked something on the bus has this long to answer, unless a session says otherwise.
 pub const CALL: Duration = Duration::from_secs(1);
 /// A bus that was not there is not looked for again within this.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// A way to the session bus.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session {
     place: Option<String>,
+    call: Duration,
     connection: Option<Connection>,
     missed: Option<Instant>,
 }
@@ -25,9 +26,15 @@ impl Session {
     pub fn new(place: Option<String>) -> Self {
         Self {
             place,
+            call: CALL,
             connection: None,
             missed: None,
         }
+    }
+
+    /// The same for somebody who can wait so long for an answer.
+    pub fn with_patience(self, call: Duration) -> Self {
+        Self { call, ..self }
     }
 
     /// The connection that was had before, where it is still open. No other is looked for.
@@ -35,7 +42,7 @@ impl Session {
         self.connection.clone().filter(|open| !open.is_closed())
     }
 
-    /// A connection, where there is a bus. Takes [`CALL`] at most.
+    /// A connection, where there is a bus. Takes as long as a call at most.
     pub async fn connection(&mut self) -> Option<Connection> {
         if let Some(open) = self.still_open() {
             return Some(open);
@@ -43,7 +50,7 @@ impl Session {
         if self.missed.is_some_and(|at| at.elapsed() < AGAIN) {
             return None;
         }
-        let opened = tokio::time::timeout(CALL, open(self.place.as_deref())).await;
+        let opened = tokio::time::timeout(self.call, open(self.place.as_deref(), self.call)).await;
         self.missed = Some(Instant::now());
         match opened {
             Ok(Ok(connection)) => {
@@ -62,10 +69,10 @@ impl Session {
     }
 }
 
-async fn open(place: Option<&str>) -> zbus::Result<Connection> {
+async fn open(place: Option<&str>, call: Duration) -> zbus::Result<Connection> {
     let builder = match place {
         Some(place) => Builder::address(place)?,
         None => Builder::session()?,
     };
-    builder.method_timeout(CALL).build().await
+    builder.method_timeout(call).build().await
 }

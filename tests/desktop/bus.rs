@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use hearken::config::{self, Media};
 use hearken::desktop::Desktop;
+use hearken::desktop::session::Session;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::turn::TurnId;
 use hearken::turn::timing::Stages;
@@ -27,6 +28,9 @@ const RULES: &str = r#"<busconfig>
 <type>session</type><listen>unix:path=PATH</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>"#;
+
+/// Longer than any test: whoever waits for an answer that a test holds back waits for good.
+pub const FOR_GOOD: Duration = Duration::from_secs(3_600);
 
 /// The bus; it ends with the value.
 pub struct PrivateBus {
@@ -46,6 +50,11 @@ impl PrivateBus {
 
     pub fn address(&self) -> String {
         format!("unix:path={}", self.dir.path().join("bus").display())
+    }
+
+    /// A way there.
+    pub fn session(&self) -> Session {
+        Session::new(Some(self.address()))
     }
 
     /// It dies at once, as if it had crashed.
@@ -216,13 +225,15 @@ pub struct Shown {
 pub struct Server {
     pub shown: Arc<Mutex<Vec<Shown>>>,
     pub closed: Arc<Mutex<Vec<u32>>>,
-    _connection: Connection,
+    connection: Connection,
 }
 
 struct Notifications {
     shown: Arc<Mutex<Vec<Shown>>>,
     closed: Arc<Mutex<Vec<u32>>>,
     capabilities: &'static [&'static str],
+    /// It says so late what it has shown.
+    late: Duration,
 }
 
 #[interface(name = "org.freedesktop.Notifications")]
@@ -232,7 +243,7 @@ impl Notifications {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn notify(
+    async fn notify(
         &self,
         app: String,
         replaces: u32,
@@ -243,12 +254,11 @@ impl Notifications {
         hints: HashMap<String, OwnedValue>,
         _expire: i32,
     ) -> u32 {
-        let mut shown = self.shown.lock().unwrap();
         let id = match replaces {
-            0 => 10 + shown.len() as u32,
+            0 => 10 + self.shown.lock().unwrap().len() as u32,
             id => id,
         };
-        shown.push(Shown {
+        self.shown.lock().unwrap().push(Shown {
             app,
             id,
             replaces,
@@ -256,6 +266,7 @@ impl Notifications {
             body,
             urgency: u8::try_from(&hints["urgency"]).unwrap(),
         });
+        tokio::time::sleep(self.late).await;
         id
     }
 
@@ -266,11 +277,21 @@ impl Notifications {
 
 impl Server {
     pub async fn join(bus: &PrivateBus, capabilities: &'static [&'static str]) -> Self {
+        Self::join_late(bus, capabilities, Duration::ZERO).await
+    }
+
+    /// One that says so late what it has shown.
+    pub async fn join_late(
+        bus: &PrivateBus,
+        capabilities: &'static [&'static str],
+        late: Duration,
+    ) -> Self {
         let (shown, closed) = (Arc::default(), Arc::default());
         let serves = Notifications {
             shown: Arc::clone(&shown),
             closed: Arc::clone(&closed),
             capabilities,
+            late,
         };
         let connection = Builder::address(&bus.address()[..])
             .unwrap()
@@ -284,8 +305,13 @@ impl Server {
         Self {
             shown,
             closed,
-            _connection: connection,
+            connection,
         }
+    }
+
+    /// Its program ends.
+    pub async fn vanish(self) {
+        self.connection.close().await.unwrap();
     }
 
     /// Waits until so many have been shown; all of them.
@@ -313,7 +339,7 @@ pub struct Part {
 }
 
 impl Part {
-    pub fn begin(media: Media, place: String) -> Self {
+    pub fn begin(media: Media, session: Session) -> Self {
         let (events, (config, read)) = (
             Bus::default(),
             watch::channel(config::Desktop {
@@ -321,7 +347,7 @@ impl Part {
                 ..config::Desktop::default()
             }),
         );
-        let desktop = Desktop::begin(events.subscribe(), read, Some(place));
+        let desktop = Desktop::begin(events.subscribe(), read, session);
         Self {
             events,
             config,

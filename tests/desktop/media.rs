@@ -1,6 +1,7 @@
 //! Media players make room, and are given back.
 
 use hearken::config::{self, Media};
+use hearken::desktop::session::Session;
 use hearken::event::Event;
 
 use super::bus::*;
@@ -14,7 +15,7 @@ async fn what_plays_is_paused_and_goes_on_and_the_others_are_left_alone() {
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
     let film = Player::join(&bus, &["film"], PAUSED, 1.0).await;
     let radio = Player::join(&bus, &["radio"], "Stopped", 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
     part.answered(1);
@@ -35,7 +36,7 @@ async fn whoever_presses_play_or_stop_meanwhile_keeps_their_will() {
     let played = Player::join(&bus, &["played"], PLAYING, 1.0).await;
     let stopped = Player::join(&bus, &["stopped"], PLAYING, 1.0).await;
     let neither = Player::join(&bus, &["neither"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     for player in [&played, &stopped, &neither] {
         player.until_told(&["pause"]).await;
@@ -53,7 +54,7 @@ async fn whoever_presses_play_or_stop_meanwhile_keeps_their_will() {
 async fn the_window_after_a_reply_is_quiet_as_well() {
     let bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
     part.answered(1);
@@ -72,7 +73,7 @@ async fn ducked_volume_is_raised_again_unless_somebody_has_set_another() {
     let music = Player::join(&bus, &["music"], PLAYING, 0.43).await;
     let film = Player::join(&bus, &["film"], PAUSED, 1.0).await;
     let radio = Player::join(&bus, &["radio"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Duck, bus.address());
+    let part = Part::begin(Media::Duck, bus.session());
     part.asked(1);
     music.until_told(&["volume 0.086"]).await;
     radio.until_told(&["volume 0.200"]).await;
@@ -90,7 +91,7 @@ async fn a_player_with_two_names_is_asked_once_and_a_spokesman_never() {
     let bus = PrivateBus::start();
     let film = Player::join(&bus, &["film", "film.instance7"], PLAYING, 1.0).await;
     let spokesman = Player::join(&bus, &["playerctld"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Duck, bus.address());
+    let part = Part::begin(Media::Duck, bus.session());
     part.asked(1);
     film.until_told(&["volume 0.200"]).await;
     part.end().await;
@@ -103,7 +104,7 @@ async fn a_player_that_vanishes_is_not_missed_and_another_of_its_name_is_another
     let bus = PrivateBus::start();
     let vanishes = Player::join(&bus, &["vanishes"], PLAYING, 1.0).await;
     let stays = Player::join(&bus, &["stays"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     vanishes.until_told(&["pause"]).await;
     stays.until_told(&["pause"]).await;
@@ -118,31 +119,118 @@ async fn a_player_that_vanishes_is_not_missed_and_another_of_its_name_is_another
 #[tokio::test(flavor = "multi_thread")]
 async fn a_player_that_never_answers_delays_no_other() {
     let bus = PrivateBus::start();
+    // It is asked first.
     let hangs = Player::join(&bus, &["hangs"], PLAYING, 1.0).await;
     hangs.deck().hangs = true;
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session().with_patience(FOR_GOOD));
     part.asked(1);
     music.until_told(&["pause"]).await;
-    part.answered(1);
-    music.until_told(&["pause", "play"]).await;
-    assert!(hangs.deck().asked > 0);
+    until("both are asked", || hangs.deck().asked > 0).await;
     part.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_player_that_hangs_when_it_is_to_be_given_back_keeps_nobody() {
+async fn a_player_that_never_answers_again_delays_no_other() {
+    let bus = PrivateBus::start();
+    let hangs = Player::join(&bus, &["hangs"], PLAYING, 1.0).await;
+    let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
+    let part = Part::begin(Media::Pause, bus.session().with_patience(FOR_GOOD));
+    part.asked(1);
+    hangs.until_told(&["pause"]).await;
+    music.until_told(&["pause"]).await;
+    hangs.deck().hangs = true;
+    part.answered(1);
+    music.until_told(&["pause", "play"]).await;
+    part.end().await;
+    assert_eq!(hangs.told(), ["pause"]);
+}
+
+/// Waits until the player hangs in all that it was asked: what is asked later it answers, if it is let.
+async fn until_it_hangs(player: &Player, asked_before: usize) {
+    let asked = || player.deck().asked;
+    until("it is asked how it is", || asked() == asked_before + 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_hangs_when_it_is_to_be_given_back_is_given_back_later() {
     let bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
+    let asked = music.deck().asked;
     music.deck().hangs = true;
     part.answered(1);
-    let asked = music.deck().asked;
-    until("it is asked", || music.deck().asked > asked).await;
+    until_it_hangs(&music, asked).await;
+    music.deck().hangs = false;
+    music.until_told(&["pause", "play"]).await;
     part.end().await;
-    assert_eq!(music.told(), ["pause"]);
+    assert_eq!(music.told(), ["pause", "play"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_hangs_keeps_nobody_at_the_end_and_is_asked_once_more() {
+    for goes_on in [true, false] {
+        let bus = PrivateBus::start();
+        let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
+        let part = Part::begin(Media::Pause, bus.session());
+        part.asked(1);
+        music.until_told(&["pause"]).await;
+        let asked = music.deck().asked;
+        music.deck().hangs = true;
+        part.answered(1);
+        until_it_hangs(&music, asked).await;
+        music.deck().hangs = !goes_on;
+        part.end().await;
+        match goes_on {
+            true => assert_eq!(music.told(), ["pause", "play"]),
+            false => assert_eq!(music.told(), ["pause"]),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_was_not_given_back_is_made_no_quieter_and_is_as_loud_as_at_first() {
+    let bus = PrivateBus::start();
+    let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
+    let radio = Player::join(&bus, &["radio"], PLAYING, 1.0).await;
+    let part = Part::begin(Media::Duck, bus.session());
+    part.asked(1);
+    music.until_told(&["volume 0.200"]).await;
+    radio.until_told(&["volume 0.200"]).await;
+    let asked = music.deck().asked;
+    music.deck().hangs = true;
+    part.answered(1);
+    until_it_hangs(&music, asked).await;
+    music.deck().hangs = false;
+    part.asked(2);
+    let again = ["volume 0.200", "volume 1.000", "volume 0.200"];
+    radio.until_told(&again).await;
+    assert_eq!(music.told(), ["volume 0.200"]);
+    part.answered(2);
+    music.until_told(&["volume 0.200", "volume 1.000"]).await;
+    part.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_goes_on_by_itself_after_all_is_made_quiet_again() {
+    let bus = PrivateBus::start();
+    let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
+    let part = Part::begin(Media::Pause, bus.session());
+    part.asked(1);
+    music.until_told(&["pause"]).await;
+    let asked = music.deck().asked;
+    music.deck().hangs = true;
+    part.answered(1);
+    until_it_hangs(&music, asked).await;
+    music.deck().hangs = false;
+    music.deck().status = PLAYING.into();
+    part.asked(2);
+    music.until_told(&["pause", "pause"]).await;
+    part.answered(2);
+    music.until_told(&["pause", "pause", "play"]).await;
+    part.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +238,7 @@ async fn a_player_that_pauses_without_an_answer_is_given_back_too() {
     let bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
     music.deck().mute = true;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
     part.answered(1);
@@ -163,7 +251,7 @@ async fn a_player_that_pauses_without_an_answer_is_given_back_too() {
 async fn what_was_taken_is_given_back_at_the_end() {
     let bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
     part.end().await;
@@ -174,7 +262,7 @@ async fn what_was_taken_is_given_back_at_the_end() {
 async fn another_configuration_is_in_force_at_once() {
     let bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Off, bus.address());
+    let part = Part::begin(Media::Off, bus.session());
     let media = |media| config::Desktop {
         media,
         ..config::Desktop::default()
@@ -195,7 +283,7 @@ async fn another_configuration_is_in_force_at_once() {
 async fn a_bus_that_goes_away_is_found_again() {
     let mut bus = PrivateBus::start();
     let music = Player::join(&bus, &["music"], PLAYING, 1.0).await;
-    let part = Part::begin(Media::Pause, bus.address());
+    let part = Part::begin(Media::Pause, bus.session());
     part.asked(1);
     music.until_told(&["pause"]).await;
     bus.restart();
@@ -218,7 +306,7 @@ async fn without_a_bus_nothing_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = format!("unix:path={}/bus", dir.path().display());
     for place in [nowhere, "nonsense".into()] {
-        let part = Part::begin(Media::Pause, place);
+        let part = Part::begin(Media::Pause, Session::new(Some(place)));
         part.asked(1);
         part.events.emit(Event::Failed {
             what: "scripted".into(),
