@@ -55,22 +55,17 @@ pub fn systemd(service: &Service, contained: &[&str]) -> Result<String, UnitErro
     let variables: String = variables.collect::<Result<_, UnitError>>()?;
     let writes = std::iter::once(&service.data).chain(&service.writes);
     let writes = joined(writes.map(|path| quoted(text(path)?, false)))?;
-    let left_out: Vec<_> = containment()
-        .into_iter()
-        .filter(|line| !contained.contains(line))
-        .collect();
+    let mut left_out = containment();
+    left_out.retain(|line| !contained.contains(line));
+    if contained.is_empty() {
+        left_out.extend([CONTAINED.0.trim_end(), CONTAINED.1.trim_end()]);
+    }
     // It opens what one of these closes.
-    let closed = contained
-        .iter()
-        .any(|line| CLOSES.iter().any(|key| line.starts_with(key)));
-    let remark = |line: &str| {
-        contained.is_empty()
-            && [CONTAINED.0, CONTAINED.1]
-                .iter()
-                .any(|r| r.trim_end() == line)
-    };
-    let kept = |line: &&str| {
-        !left_out.contains(line) && (closed || !line.starts_with(WRITES)) && !remark(line)
+    let closes = |line: &&str| CLOSES.iter().any(|key| line.starts_with(key));
+    let nothing_to_open = !contained.iter().any(closes);
+    let kept = |line: &&str| match line.starts_with(WRITES) {
+        true => !nothing_to_open,
+        false => !left_out.contains(line),
     };
     let unit: String = SYSTEMD
         .split_inclusive('\n')

@@ -3,14 +3,12 @@
 use anyhow::anyhow;
 use plotters::prelude::*;
 
-use super::watch::{Figures, Look};
+use super::watch::{Figure, Figures};
 
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (900, 1000);
 
-type Kind = (&'static str, fn(&Look) -> Option<f64>);
-
-const KINDS: [Kind; 5] = [
+const KINDS: [(&str, Figure); 5] = [
     ("memory of hearken, MB", |look| Some(look.memory_mb)),
     ("memory of its language model, MB", |look| {
         Some(look.model_mb)

@@ -21,6 +21,9 @@ pub struct Look {
     pub latency_ms: Option<f64>,
 }
 
+/// A figure of a look.
+pub type Figure = fn(&Look) -> Option<f64>;
+
 /// How a figure goes on over time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trend {
@@ -114,7 +117,7 @@ impl Watch {
     }
 
     pub fn figures(self, hours: f64, took: Duration) -> Figures {
-        let kinds: [(&'static str, fn(&Look) -> Option<f64>); 5] = [
+        let kinds: [(&'static str, Figure); 5] = [
             ("memory, MB", |look| Some(look.memory_mb)),
             ("language model, MB", |look| Some(look.model_mb)),
             ("threads", |look| Some(look.threads)),
