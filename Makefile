@@ -44,6 +44,8 @@ run: build
 # Builds only what is not there, so that `sudo make install` needs no Rust toolchain of root's.
 install:
 	@[ -x target/release/hearken ] || $(MAKE) build
+	@[ -z "$$(find src assets Cargo.toml Cargo.lock -newer target/release/hearken -print -quit)" ] || \
+	  echo "make install: something of the source is newer than target/release/hearken; if you have not run make build since, do, and install again" >&2
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh install
 
 uninstall:

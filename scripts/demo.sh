@@ -3,7 +3,8 @@
 # what it says is recorded from a virtual loudspeaker and read back. Exit 0 only if the words came out of the loudspeaker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Whatever the user has configured is not what is shown here. The folder of weights is shared.
+# Whatever the user has configured, said or closed is not what is shown here, and nothing of it is changed: of the data
+# folder the weights alone are shared. Nor are the user's media players paused.
 for variable in $(compgen -e HEARKEN_ || true); do
   [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
 done
@@ -28,6 +29,12 @@ finish() {
   rm -rf "$room"
 }
 trap finish EXIT
+
+weights=$(dirname "$("$hearken" weights path joe)")
+mkdir "$room/data"
+ln -s "$weights" "$room/data/weights"
+export HEARKEN_DATA_DIR=$room/data
+unset DBUS_SESSION_BUS_ADDRESS
 
 start_sound_server "$room"
 

@@ -11,7 +11,7 @@ case "${1:-}" in
 esac
 
 if ! command -v cargo >/dev/null; then
-  echo "deps: there is no Rust toolchain; install one (rustup, or your distribution's) and try again." >&2
+  echo "deps: there is no Rust toolchain; install 1.92 or newer (rustup) and try again." >&2
   exit 1
 fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

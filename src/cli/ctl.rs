@@ -60,7 +60,7 @@ enum Wish {
     },
     /// Set the loudness
     Volume {
-        /// 10 to 150 percent
+        /// Percent of full loudness, 0 to 150; 10 at least is kept, so that it can be told to be louder
         percent: u32,
     },
     /// Give hearken another name, which it keeps

@@ -103,6 +103,10 @@ pub fn main() -> ExitCode {
     ) {
         signal::end_on_closed_pipe();
     }
+    // The push to talk of a `hearken run` beside it, sent to every program of this name, ends none.
+    if !matches!(cli.command, Command::Run(_)) {
+        signal::ignore_pushes();
+    }
     // The daemon's log is where details of failures are; the other commands say what is wrong themselves.
     log(if matches!(cli.command, Command::Run(_)) {
         "warn"

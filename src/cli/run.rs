@@ -38,7 +38,7 @@ use super::wire::printable;
   hearken run
   hearken run --set audio.microphone=\"USB Audio\" --set listen.language=ko
   hearken run --set name=Anna --set attention.mode=always
-  hearken run --set attention.mode=push-to-talk    then press Enter, or: pkill -USR1 -x hearken
+  hearken run --set attention.mode=push-to-talk    then press Enter, or: hearken ctl listen
   hearken run --json                               one JSON object an event, for a script")]
 pub struct Args {
     /// Print events as JSON, one object a line
@@ -398,7 +398,7 @@ fn invitation(attention: Mode, name: &str) -> String {
         Mode::Name => format!("listening; say \"{name}\" and what you want, or end with Ctrl-C"),
         Mode::Always => "listening; speak, or end with Ctrl-C".into(),
         Mode::PushToTalk => {
-            "listening when you press Enter (or send SIGUSR1); end with Ctrl-C".into()
+            "listening when you press Enter (or with `hearken ctl listen`); end with Ctrl-C".into()
         }
     }
 }

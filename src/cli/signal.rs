@@ -103,6 +103,17 @@ pub fn end_on_closed_pipe() {
     };
 }
 
+/// SIGUSR1 is for `hearken run`.
+pub fn ignore_pushes() {
+    // SAFETY: ignoring runs no code of ours.
+    let _ = unsafe {
+        nix::sys::signal::signal(
+            nix::sys::signal::Signal::SIGUSR1,
+            nix::sys::signal::SigHandler::SigIgn,
+        )
+    };
+}
+
 fn force(why: &str) {
     eprintln!("hearken: {why}");
     // SAFETY: takes no pointer and does not return. The ordinary exit would take down the models' libraries while

@@ -82,3 +82,19 @@ pub fn event_json(event: &Event) -> String {
     };
     value.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    /// docs/control.md has a row for each event, and the events are those of this file.
+    #[test]
+    fn every_event_is_in_the_documentation() {
+        let own = include_str!("json.rs");
+        let page = include_str!("../../docs/control.md");
+        let kinds = own.split("json!({\"event\": \"").skip(1);
+        let kinds: Vec<_> = kinds.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(kinds.len() > 20, "{kinds:?}");
+        for kind in kinds {
+            assert!(page.contains(&format!("| `{kind}` |")), "{kind}");
+        }
+    }
+}
