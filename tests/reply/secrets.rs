@@ -15,7 +15,7 @@ use super::{ask, question, settings, whole};
 
 const KEY: &str = "sk-parrot-0123456789";
 
-/// Everything that is logged on this thread.
+/// Everything that is logged in this process, by the tests beside this one as well.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -38,7 +38,8 @@ async fn the_key_is_sent_and_never_shown() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    let _logged = tracing::subscriber::set_default(subscriber);
+    // Not for this thread alone: whether a line is logged at all is remembered for all threads, by the first that comes to it.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
 
     let said = format!("{{\"error\":{{\"message\":\"Incorrect API key provided: {KEY}\"}}}}");
     let broken = format!("data: {{\"error\":\"{KEY} has no credit\"}}\n\n");
