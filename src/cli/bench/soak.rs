@@ -61,6 +61,8 @@ pub struct Args {
 
 /// What somebody waits for comes within this, or is lost.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After a turn it listens within this, if it does not already.
+const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 /// Sound is fed in pieces of so many seconds, each when the one before has been heard.
 const PIECE_S: usize = 30;
 /// Growth that is none, over all that was measured after the first quarter.
@@ -213,7 +215,10 @@ impl Person {
                     )
                 };
                 match self.wait(over).await? {
-                    Some(Event::TurnFinished(_)) => self.watch.false_wakes += 1,
+                    Some(Event::TurnFinished(_)) => {
+                        self.watch.false_wakes += 1;
+                        self.listening().await?;
+                    }
                     Some(_) => self.watch.overheard += 1,
                     None => self
                         .watch
@@ -321,8 +326,21 @@ impl Person {
     /// The next turn that is over.
     async fn finished(&mut self) -> anyhow::Result<Option<TurnReport>> {
         match self.wait(|e| matches!(e, Event::TurnFinished(_))).await? {
-            Some(Event::TurnFinished(report)) => Ok(Some(report)),
+            Some(Event::TurnFinished(report)) => {
+                self.listening().await?;
+                Ok(Some(report))
+            }
             _ => Ok(None),
+        }
+    }
+
+    /// Returns when it listens again: what is said before that is not heard where nothing tells its own voice from others'. After an
+    /// interruption it has listened all the time.
+    async fn listening(&mut self) -> anyhow::Result<()> {
+        let listens = self.wait(|e| *e == Event::Listening);
+        match tokio::time::timeout(LISTENS_WITHIN, listens).await {
+            Ok(heard) => heard.map(|_| ()),
+            Err(_) => Ok(()),
         }
     }
 
