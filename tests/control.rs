@@ -395,6 +395,28 @@ fn deaf(socket: &Path, done: &CancellationToken) {
     }
 }
 
+/// A successor waits for its connection to be closed, and takes the place at once.
+#[test]
+fn who_sees_the_end_can_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("control.sock");
+    for _ in 0..200 {
+        let (orders, _ordered) = order::channel();
+        let claim = Claim::new(&socket).unwrap();
+        let stop = CancellationToken::new();
+        let server = control::serve(claim, orders, Bus::default(), stop, <_>::default()).unwrap();
+        let mut wire = UnixStream::connect(&socket).unwrap();
+        // It has greeted: there is a task that holds the connection.
+        wire.read_exact(&mut [0]).unwrap();
+        let ending = std::thread::spawn(move || drop(server));
+        wire.read_to_end(&mut Vec::new()).unwrap();
+        let next = Claim::new(&socket);
+        assert!(next.is_ok(), "{next:?}");
+        ending.join().unwrap();
+        assert!(socket.exists(), "the one before has removed the socket of the next");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_is_answered_and_ends_nothing() {
     let mut house = house(vec![], vec![]);

@@ -55,8 +55,6 @@ pub fn serve(
     let thread = std::thread::Builder::new()
         .name("control".into())
         .spawn(move || {
-            // Held until nobody is served any more.
-            let _claim = claim;
             let desk = Desk {
                 orders,
                 bus,
@@ -71,6 +69,8 @@ pub fn serve(
                 }
                 Ok::<_, std::io::Error>(())
             });
+            // Given up before the connections are closed: a successor takes that for its turn.
+            drop(claim);
             // A sound system that is being asked for its devices and hangs keeps nobody.
             runtime.shutdown_background();
             if let Err(error) = served {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,11 +20,13 @@ pub const BOUND: Duration = Duration::from_secs(120);
 /// From a signal to the end of the process.
 pub const STOPS_WITHIN: Duration = Duration::from_secs(12);
 
-/// Where nothing of anybody's is.
+/// Where nothing of anybody's is: no other test's either, whose closed microphone would stay closed.
 fn memory() -> PathBuf {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
     std::env::temp_dir().join(format!(
-        "hearken-tests-{}/conversation.db",
-        std::process::id()
+        "hearken-tests-{}/{}/conversation.db",
+        std::process::id(),
+        ASKED.fetch_add(1, Ordering::Relaxed)
     ))
 }
 
