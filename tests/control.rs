@@ -413,7 +413,10 @@ fn who_sees_the_end_can_begin() {
         let next = Claim::new(&socket);
         assert!(next.is_ok(), "{next:?}");
         ending.join().unwrap();
-        assert!(socket.exists(), "the one before has removed the socket of the next");
+        assert!(
+            socket.exists(),
+            "the one before has removed the socket of the next"
+        );
     }
 }
 
