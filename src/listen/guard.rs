@@ -110,15 +110,32 @@ pub(crate) fn without_notes(text: &str) -> String {
 /// Whether `items` ends in the same run of items over and over: a single one eight times, a longer run five times,
 /// four or more items four times. People repeat themselves less; whisper, once it loops, does not stop.
 pub(super) fn is_loop<T: PartialEq>(items: &[T]) -> bool {
+    let times = |period| match period {
+        1 => 8,
+        2 | 3 => 5,
+        _ => 4,
+    };
+    first_round(items, times).is_some()
+}
+
+/// As [`is_loop`], sooner, of what is only a beginning: so many of the items there are to the end of the first round. Whoever
+/// really says "no, no, no, no" has said no less by one.
+pub(super) fn first_round_of_beginning<T: PartialEq>(items: &[T]) -> Option<usize> {
+    let times = |period| match period {
+        1 => 4,
+        2 | 3 => 3,
+        _ => 2,
+    };
+    first_round(items, times)
+}
+
+/// The items to the end of the first round, where `items` ends in so many rounds of a period.
+fn first_round<T: PartialEq>(items: &[T], times: impl Fn(usize) -> usize) -> Option<usize> {
     let n = items.len();
-    (1..=n / 4).any(|period| {
-        let times = match period {
-            1 => 8,
-            2 | 3 => 5,
-            _ => 4,
-        };
-        let span = period * times;
-        span <= n && items[n - span..n - period] == items[n - span + period..]
+    (1..=n / 2).find_map(|period| {
+        let span = period * times(period);
+        let loops = span <= n && items[n - span..n - period] == items[n - span + period..];
+        loops.then(|| n - span + period)
     })
 }
 
@@ -131,6 +148,24 @@ mod tests {
         mean_logprob: -0.2,
         no_speech: 0.01,
     };
+
+    #[test]
+    fn of_a_beginning_that_loops_there_is_one_round() {
+        let kept = |text: &str| {
+            let words: Vec<_> = text.split_whitespace().collect();
+            first_round_of_beginning(&words).map(|n| words[..n].join(" "))
+        };
+        let once = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            kept("no how far is it how far is it"),
+            once("no how far is it")
+        );
+        assert_eq!(kept("what about what about what about"), once("what about"));
+        assert_eq!(kept("well no no no no"), once("well no"));
+        assert_eq!(kept("no no no"), None);
+        assert_eq!(kept("what about what about"), None);
+        assert_eq!(kept(""), None);
+    }
 
     #[test]
     fn words_pass_as_they_are() {

@@ -6,6 +6,7 @@
 //! [`MIN_CONTEXT`].
 
 pub mod crash;
+mod loops;
 mod window;
 
 use std::ffi::{c_int, c_void};
@@ -22,6 +23,7 @@ use super::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
 use super::{ggml, language};
 use crate::audio::EAR_RATE;
 use crate::config::Listen;
+use loops::{Watch, stop_loops};
 use window::{FAINTEST, STEP, cut_context, loudest, unheard};
 pub use window::{FULL_CONTEXT, MIN_CONTEXT};
 
@@ -161,7 +163,12 @@ impl Whisper {
         let silence = vec![0.0; SHORTEST];
         let warm = whisper.choice.first();
         whisper
-            .write(&silence, warm, MIN_CONTEXT, &AtomicBool::new(false))
+            .write(
+                &silence,
+                warm,
+                (MIN_CONTEXT, false),
+                &AtomicBool::new(false),
+            )
             .map_err(|e| unusable(e.to_string()))?;
         Ok(whisper)
     }
@@ -196,7 +203,7 @@ impl Whisper {
         &mut self,
         samples: &[f32],
         language: &str,
-        context: usize,
+        (context, glance): (usize, bool),
         abort: &AtomicBool,
     ) -> Result<Written, TranscribeError> {
         let mut params = params(&self.settings, language, context);
@@ -209,8 +216,10 @@ impl Whisper {
         let mut watch = Watch {
             first_timestamp: self.first_timestamp,
             end_of_text: self.end_of_text,
+            glance,
             text: Vec::new(),
             looped: false,
+            kept: None,
         };
         // SAFETY: `abort` and `watch` outlive `full`, which alone calls the callbacks, on this thread; and each
         // callback takes its pointer for what is given here.
@@ -225,24 +234,26 @@ impl Whisper {
             Err(error) => return Err(failed(error)),
             Ok(()) => {}
         }
-        let mut text = String::new();
+        let mut text = Vec::new();
         let (mut sum, mut tokens) = (0.0, 0u32);
+        let kept = watch.kept.and_then(|kept| u32::try_from(kept).ok());
         let (mut no_speech, mut end) = (0.0f32, None);
         for segment in self.state.as_iter() {
-            text.push_str(&segment.to_str_lossy().map_err(failed)?);
             no_speech = no_speech.max(segment.no_speech_probability());
             for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
-                let token = token.token_data();
-                if token.id < self.end_of_text {
-                    sum += token.plog;
+                let data = token.token_data();
+                if data.id > self.first_timestamp {
+                    end = usize::try_from(data.id - self.first_timestamp).ok();
+                } else if data.id < self.end_of_text && kept.is_none_or(|kept| tokens < kept) {
+                    text.extend_from_slice(token.to_bytes().map_err(failed)?);
+                    sum += data.plog;
                     tokens += 1;
-                } else if token.id > self.first_timestamp {
-                    end = usize::try_from(token.id - self.first_timestamp).ok();
                 }
             }
         }
         Ok(Written {
-            text,
+            // A token may end within a character.
+            text: String::from_utf8_lossy(&text).into_owned(),
             evidence: Evidence {
                 mean_logprob: if tokens == 0 {
                     0.0
@@ -289,7 +300,7 @@ impl Transcriber for Whisper {
         samples: &[f32],
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
-        self.read(samples, self.least_context, FULL_CONTEXT, abort)
+        self.read(samples, (self.least_context, false), abort)
     }
 
     fn glance(
@@ -302,7 +313,7 @@ impl Transcriber for Whisper {
             MIN_CONTEXT => GLANCE_CONTEXT,
             set => set,
         };
-        self.read(samples, least, least, abort)
+        self.read(samples, (least, true), abort)
     }
 }
 
@@ -320,12 +331,12 @@ impl Whisper {
         }
     }
 
-    /// Looks at no less of its context than `least`; when it loops, once more at `most`.
+    /// Looks at no less of its context than `least`; when it loops, once more at all of it. Of a glance that loops there is one
+    /// round.
     fn read(
         &mut self,
         samples: &[f32],
-        least: usize,
-        most: usize,
+        (least, glance): (usize, bool),
         abort: &AtomicBool,
     ) -> Result<Transcript, TranscribeError> {
         if abort.load(Ordering::Relaxed) {
@@ -349,16 +360,16 @@ impl Whisper {
         };
         let language = &language[..];
         let context = cut_context(padded.len(), least);
-        let mut written = self.write(&padded, language, context, abort)?;
-        if written.looped && context < most {
+        let mut written = self.write(&padded, language, (context, glance), abort)?;
+        if written.looped && context < FULL_CONTEXT {
             // Once in a while the cut is what makes it loop: look at everything.
-            written = self.write(&padded, language, most, abort)?;
+            written = self.write(&padded, language, (FULL_CONTEXT, false), abort)?;
         }
         let (mut rest, mut end) = (&padded[..], written.end);
         while let Some(unheard) = end.and_then(|end| unheard(rest, end)) {
             // whisper stopped before the end, in the middle of a sentence: on from there, as it means to.
             let context = cut_context(unheard.len(), least);
-            let next = self.write(unheard, language, context, abort)?;
+            let next = self.write(unheard, language, (context, glance), abort)?;
             (rest, end) = (unheard, next.end);
             if next.looped
                 || guard::judge(&next.text, next.evidence, self.settings.logprob_floor).is_err()
@@ -448,59 +459,4 @@ unsafe extern "C" fn not_now(
     _: *mut c_void,
 ) -> bool {
     false
-}
-
-/// Watches the tokens as they are written, and ends the text when they go round in circles.
-struct Watch {
-    first_timestamp: WhisperTokenId,
-    end_of_text: WhisperTokenId,
-    text: Vec<WhisperTokenId>,
-    looped: bool,
-}
-
-/// whisper.cpp calls this before it chooses a token.
-///
-/// # Safety
-/// `tokens` and `logits` are what whisper.cpp says they are: `count` tokens, and one number for each token of the
-/// vocabulary. `data` points to a [`Watch`] that nobody else uses during the call.
-unsafe extern "C" fn stop_loops(
-    context: *mut sys::whisper_context,
-    _: *mut sys::whisper_state,
-    tokens: *const sys::whisper_token_data,
-    count: c_int,
-    logits: *mut f32,
-    data: *mut c_void,
-) {
-    let Some(count) = usize::try_from(count)
-        .ok()
-        .filter(|&c| c > 0 && !tokens.is_null())
-    else {
-        return;
-    };
-    // SAFETY: by contract.
-    let (watch, tokens) = unsafe {
-        let tokens = std::slice::from_raw_parts(tokens, count);
-        (&mut *data.cast::<Watch>(), tokens)
-    };
-    watch.text.clear();
-    let text = tokens.iter().map(|t| t.id);
-    watch
-        .text
-        .extend(text.filter(|&id| id < watch.end_of_text && id < watch.first_timestamp));
-    if !guard::is_loop(&watch.text) {
-        return;
-    }
-    watch.looped = true;
-    // SAFETY: by contract; the vocabulary's length is the context's own.
-    let logits = unsafe {
-        let length = usize::try_from(sys::whisper_n_vocab(context)).unwrap_or(0);
-        std::slice::from_raw_parts_mut(logits, length)
-    };
-    logits.fill(f32::NEG_INFINITY);
-    if let Some(end) = usize::try_from(watch.end_of_text)
-        .ok()
-        .and_then(|i| logits.get_mut(i))
-    {
-        *end = 0.0;
-    }
 }

@@ -15,8 +15,9 @@ const COMMAND_MS: u32 = 1_500;
 /// Speech is over for a first judgement after so much silence, in ms: less than ends an utterance, so that a reply that
 /// was made quieter for a murmur is not quiet for long.
 pub const OVER_MS: u32 = 224;
-/// Less speech than this is not worth a transcription, in ms: what whisper makes of it is no word.
-pub const LEAST_MS: u32 = 256;
+/// The beginning of what is still being said is not worth a transcription below this, in ms of speech: what whisper makes of
+/// it is no word.
+const LEAST_MS: u32 = 256;
 
 /// A single word with a mean log-probability below this is what whisper makes of a murmur: "Waha" for "uh-huh".
 const DOUBTFUL: f32 = -0.6;
@@ -30,6 +31,12 @@ pub fn policy(config: &BargeIn, echo_cancelled: bool, mode: Mode) -> Policy {
         Policy::Auto => Policy::Off,
         set => set,
     }
+}
+
+/// Whether speech over a reply is to be transcribed for a first judgement; `over` when it was followed by [`OVER_MS`] of silence.
+/// A short word such as "wait" is known then, long before the utterance ends.
+pub fn is_worth_a_look(voiced_ms: u32, over: bool) -> bool {
+    over || voiced_ms >= LEAST_MS
 }
 
 /// What is known of the speech over a reply.
@@ -233,6 +240,12 @@ mod tests {
             assert_eq!(judge(Policy::Speech, text, false, 300), verdict, "{text}");
         }
         assert_eq!(judge(Policy::Speech, "Paris", false, 1_300), Verdict::Stop);
+    }
+
+    #[test]
+    fn a_short_word_is_looked_at_when_it_is_over() {
+        assert!(!is_worth_a_look(192, false));
+        assert!(is_worth_a_look(192, true) && is_worth_a_look(256, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod busy;
 mod echo;
 mod idle;
+mod interrupt;
 mod parts;
 mod recordings;
 mod room;
@@ -26,6 +27,7 @@ pub(super) use self::talk::{NoReport, NoSpeech};
   hearken bench voice --json
   hearken bench talk --html talk.html
   hearken bench wake --hours 0
+  hearken bench interrupt
   hearken bench idle --minutes 1
   hearken bench soak --hours 2 --svg soak.svg")]
 pub struct Args {
@@ -43,6 +45,8 @@ enum Part {
     Voice(voice::Args),
     /// The name: how often it is missed, and how often hearken wakes without it
     Wake(wake::Args),
+    /// Words over a reply: how soon a wish is told from a murmur, and what could be known when
+    Interrupt(interrupt::Args),
     /// A conversation: from the end of a question to the first sample of its reply, stage by stage
     Talk(talk::Args),
     /// What hearken costs while nobody wants anything of it: processor and memory in silence, music and talk
@@ -63,6 +67,7 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         Part::Echo(args) => echo::run(args, config),
         Part::Voice(args) => voice::run(args, config),
         Part::Wake(args) => wake::run(args, config),
+        Part::Interrupt(args) => interrupt::run(&args, config),
         Part::Talk(args) => talk::run(args, config),
         Part::Idle(args) => idle::run(&args, config),
         Part::Soak(args) => soak::run(&args, config),

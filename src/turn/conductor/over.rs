@@ -19,7 +19,7 @@ use crate::listen::name::Called;
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::reply::history::End;
 use crate::turn::TurnId;
-use crate::turn::barge_in::{self, Interruption, LEAST_MS, OVER_MS};
+use crate::turn::barge_in::{self, Interruption, OVER_MS};
 use crate::turn::responder::Note;
 use crate::turn::state::{Input, State, Verdict};
 use crate::turn::transcription::{parts, transcribe_all};
@@ -153,7 +153,8 @@ impl Conductor {
             voiced_ms: partial.voiced_ms,
             over: partial.silent_ms >= OVER_MS,
         };
-        if extent == self.probe.extent || extent.voiced_ms < LEAST_MS {
+        if extent == self.probe.extent || !barge_in::is_worth_a_look(extent.voiced_ms, extent.over)
+        {
             return;
         }
         if self.probe.running.is_some() {

@@ -48,6 +48,8 @@ pub struct Figures {
     /// Devices that went or came back, language models that were killed.
     pub faults: u64,
     pub false_wakes: u64,
+    /// Calls in which the name was not heard, and which were said again.
+    pub missed: u64,
     /// What nobody answered.
     pub lost: Vec<String>,
     /// Hours at whose end it was not idle.
@@ -65,6 +67,7 @@ pub struct Watch {
     pub interrupted: u64,
     pub faults: u64,
     pub false_wakes: u64,
+    pub missed: u64,
     lost: Vec<String>,
     stuck: u64,
     looks: Vec<Look>,
@@ -140,6 +143,7 @@ impl Watch {
             interrupted: self.interrupted,
             faults: self.faults,
             false_wakes: self.false_wakes,
+            missed: self.missed,
             stuck: self.stuck,
             trends: trends.collect(),
             lost: self.lost,
@@ -152,7 +156,7 @@ impl Figures {
     pub fn as_text(&self) -> String {
         let mut text = format!(
             "{:.1} hours of sound in {:.0} s: {} scenes, {} answers, {} sentences left alone, {} interruptions, {} faults\n\
-             {} false wakes, {} lost, {} hours stuck\n\n{:20} {:>9} {:>8}\n",
+             {} false wakes, {} calls said twice, {} lost, {} hours stuck\n\n{:20} {:>9} {:>8}\n",
             self.hours,
             self.took_s,
             self.scenes,
@@ -161,6 +165,7 @@ impl Figures {
             self.interrupted,
             self.faults,
             self.false_wakes,
+            self.missed,
             self.lost.len(),
             self.stuck,
             "after the first quarter",
