@@ -152,7 +152,10 @@ impl Served {
                     .map(|message| json!({"role": message.role, "text": message.text}));
                 Ok(Value::Array(said.collect()))
             }
-            Request::Forget => self.order(Order::Forget).await.map(told),
+            Request::Forget => {
+                let forgotten: Result<(), String> = self.order(Order::Forget).await?;
+                forgotten.map(told)
+            }
             Request::Events => {
                 // First the subscription: what happens while the snapshot is made is told twice rather than never.
                 self.events = Some(self.desk.bus.subscribe());

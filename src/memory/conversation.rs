@@ -53,8 +53,11 @@ pub struct Recalled {
 enum Job {
     Add(Kept),
     ForgetLast,
-    Clear,
+    Clear(Told),
 }
+
+/// Is told once whether it has been done, and if not, why.
+pub type Told = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 /// Keeps the conversation. Dropping it writes down what is still to be written.
 pub struct Keeper {
@@ -105,16 +108,22 @@ impl Keeper {
                 let mut told = false;
                 for job in waiting {
                     let forgets = !matches!(job, Job::Add(_));
-                    match done(&connection, &job) {
+                    let outcome = done(&connection, &job).map_err(|error| {
+                        format!(
+                            "the conversation cannot be written to {}: {error}",
+                            path.display()
+                        )
+                    });
+                    match &outcome {
                         Ok(()) => told = false,
                         // That something is not forgotten is told each time.
-                        Err(error) if forgets || !std::mem::replace(&mut told, true) => {
-                            failed(format!(
-                                "the conversation cannot be written to {}: {error}",
-                                path.display()
-                            ));
+                        Err(what) if forgets || !std::mem::replace(&mut told, true) => {
+                            failed(what.clone());
                         }
                         Err(_) => {}
+                    }
+                    if let Job::Clear(told) = job {
+                        told(outcome);
                     }
                 }
             })
@@ -139,9 +148,9 @@ impl Keeper {
         self.order(Job::ForgetLast);
     }
 
-    /// All is forgotten.
-    pub fn clear(&self) {
-        self.order(Job::Clear);
+    /// All is forgotten; `told` is told when nothing of it is in the file any more.
+    pub fn clear(&self, told: Told) {
+        self.order(Job::Clear(told));
     }
 
     fn order(&self, job: Job) {
@@ -284,7 +293,7 @@ fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
         Job::ForgetLast => {
             transaction.execute("DELETE FROM turn WHERE id = (SELECT max(id) FROM turn)", [])?;
         }
-        Job::Clear => {
+        Job::Clear(_) => {
             transaction.execute("DELETE FROM turn", [])?;
         }
     }
@@ -338,7 +347,10 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{}", path.display());
         }
-        keeper.clear();
+        let (told, is) = channel();
+        keeper.clear(Box::new(move |outcome| told.send(outcome).unwrap()));
+        assert_eq!(is.recv().unwrap(), Ok(()));
+        assert_eq!(latest(&Connection::open(&file).unwrap(), 8).unwrap(), []);
         drop(keeper);
         assert!(open(&file).1.turns.is_empty());
     }

@@ -30,8 +30,8 @@ pub enum Order {
     Name(String, oneshot::Sender<Result<(), String>>),
     /// Tell what was said so far: the conversation as the model sees it, without its instructions.
     History(oneshot::Sender<Vec<Message>>),
-    /// Forget what was said so far.
-    Forget(oneshot::Sender<()>),
+    /// Forget what was said so far. Answered when it is in no file any more, or why it still is.
+    Forget(oneshot::Sender<Result<(), String>>),
     /// Go on with other parts, as soon as nothing goes on. Answered when that is so.
     Change(Box<Change>, oneshot::Sender<()>),
     /// End as soon as nothing goes on, and tell how things are then: another program goes on.

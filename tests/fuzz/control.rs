@@ -65,7 +65,8 @@ fn obey(mut orders: Receiver<Order>) {
         match order {
             Order::Listen | Order::Change(..) | Order::HandOver(_) => {}
             Order::Stop(done) => drop(done.send(false)),
-            Order::Mute(_, done) | Order::Forget(done) => drop(done.send(())),
+            Order::Mute(_, done) => drop(done.send(())),
+            Order::Forget(done) => drop(done.send(Ok(()))),
             Order::Say(_, _) => {}
             Order::Ask(_, done) => drop(done.send(None)),
             Order::Volume(percent, done) => drop(done.send(percent)),

@@ -90,7 +90,7 @@ async fn what_is_forgotten_while_it_is_answered_stays_forgotten() {
     room.speaking(0).await;
     let (done, forgotten) = oneshot::channel();
     room.order(Order::Forget(done)).await;
-    forgotten.await.unwrap();
+    forgotten.await.unwrap().unwrap();
     room.loudspeaker.let_play(60.0);
     room.finished().await;
     let (answer, history) = oneshot::channel();

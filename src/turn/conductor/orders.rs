@@ -74,11 +74,10 @@ impl Conductor {
                 let _ = answer.send(self.company.history.conversation());
             }
             Order::Forget(done) => {
-                self.forget_all();
+                self.forget_all(Box::new(|outcome| _ = done.send(outcome)));
                 // What is alive would be remembered at its end.
                 self.turn.iter_mut().for_each(|turn| turn.forgotten = true);
                 self.cut.iter_mut().for_each(Cut::forget);
-                let _ = done.send(());
             }
             Order::HandOver(successor) => self.successor = Some(successor),
             Order::Change(change, done) => self.changes.push_back((change, done)),

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::memory;
+use crate::memory::conversation::Told;
 use crate::speak::chime::Chime;
 use crate::turn::TurnId;
 use crate::turn::attention::{Regard, Said};
@@ -240,7 +241,8 @@ impl Conductor {
                 self.close_window();
             }
             Command::Forget => self.forget_last(),
-            Command::ForgetAll => self.forget_all(),
+            // What fails is told as an event.
+            Command::ForgetAll => self.forget_all(Box::new(|_| ())),
             Command::Repeat if !self.last_reply.is_empty() => {
                 return Some(self.last_reply.clone());
             }
@@ -277,11 +279,13 @@ impl Conductor {
         }
     }
 
-    pub(super) fn forget_all(&mut self) {
+    /// `told` is told when it is forgotten in the file as well.
+    pub(super) fn forget_all(&mut self, told: Told) {
         self.company.history.clear();
         self.last_reply.clear();
-        if let Some(keeper) = &self.company.keeper {
-            keeper.clear();
+        match &self.company.keeper {
+            Some(keeper) => keeper.clear(told),
+            None => told(Ok(())),
         }
     }
 
