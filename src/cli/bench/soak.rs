@@ -8,6 +8,7 @@
 mod house;
 mod life;
 mod plot;
+mod trend;
 mod watch;
 
 use std::path::PathBuf;
@@ -65,8 +66,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
 /// Sound is fed in pieces of so many seconds, each when the one before has been heard.
 const PIECE_S: usize = 30;
-/// Growth that is none, over all that was measured after the first quarter.
-const MOST_GROWTH: f64 = 0.05;
 
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
@@ -401,7 +400,7 @@ impl Person {
 
 fn report(args: &Args, figures: &Figures) -> anyhow::Result<()> {
     if let Some(file) = &args.svg {
-        let text = plot::svg(figures)?;
+        let text = plot::svg("hours of sound", figures.hours, &figures.curves())?;
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     match args.json {
@@ -411,7 +410,7 @@ fn report(args: &Args, figures: &Figures) -> anyhow::Result<()> {
     let grown: Vec<_> = figures
         .trends
         .iter()
-        .filter(|trend| trend.grows && trend.growth > MOST_GROWTH)
+        .filter(|trend| trend.is_a_leak())
         .map(|trend| trend.what)
         .collect();
     match figures {
