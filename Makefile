@@ -24,12 +24,13 @@ test:
 	@scripts/deps.sh test
 	@scripts/test.sh
 
-# The spoken scenarios N times, JOBS at once, with a table of failures; then HOURS of a room's life in accelerated time, with a
-# picture: make soak N=3 HOURS=2
+# The spoken scenarios N times, JOBS at once, with a table of failures; then HOURS of a room's life in accelerated time, and MINUTES
+# of one in real time on a sound server, each with a picture: make soak N=3 HOURS=2 MINUTES=10
 soak:
 	@scripts/deps.sh test
 	@scripts/soak.sh $(or $(N),10) $(or $(JOBS),1) $(SCENARIOS)
 	@target/release/hearken bench soak --hours $(or $(HOURS),24) --svg target/soak.svg
+	@scripts/real_time.sh $(or $(MINUTES),60)
 
 # hearken beside other programs with the same weights; tests/peers/README.md says how: make peers ROUNDS=1
 peers:

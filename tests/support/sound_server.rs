@@ -74,10 +74,12 @@ impl SoundServer {
     /// The same in another room.
     pub fn play_into(&self, wav: &Path, room: &str) {
         let mut player = self.start_playing_into(wav, room);
-        assert!(
-            ended_within(&mut player, Duration::from_secs(60)),
-            "paplay did not end"
-        );
+        let ended = ended_within(&mut player, Duration::from_secs(60));
+        if !ended {
+            let _ = player.kill();
+            let _ = player.wait();
+        }
+        assert!(ended, "paplay did not end");
     }
 
     /// The same without waiting; the caller waits for the child.
@@ -138,11 +140,7 @@ impl SoundServer {
     pub fn plug_in(&self, rate: u32) -> Instant {
         for module in ["module-loopback", "module-remap-source"] {
             // They may have gone with what they were made of.
-            let _ = self
-                .command("pactl")
-                .args(["unload-module", module])
-                .stderr(Stdio::null())
-                .status();
+            self.control(&["unload-module", module], Stdio::null());
         }
         for module in devices(rate) {
             let words: Vec<_> = module.split(' ').collect();
@@ -153,12 +151,25 @@ impl SoundServer {
 
     /// Has the server do something.
     pub fn pactl(&self, arguments: &[&str]) {
-        let done = self
+        assert!(
+            self.control(arguments, Stdio::inherit()),
+            "pactl {arguments:?}"
+        );
+    }
+
+    /// The same; whether it did. A server that hangs does not.
+    fn control(&self, arguments: &[&str], errors: Stdio) -> bool {
+        let mut asking = self
             .command("pactl")
             .args(arguments)
             .stdout(Stdio::null())
-            .status();
-        assert!(done.unwrap().success(), "pactl {arguments:?}");
+            .stderr(errors)
+            .spawn()
+            .expect("pactl (pulseaudio-utils) is needed");
+        if !ended_within(&mut asking, Duration::from_secs(10)) {
+            let _ = asking.kill();
+        }
+        asking.wait().unwrap().success()
     }
 
     /// The server stays, and answers nobody any more.
@@ -181,16 +192,7 @@ impl SoundServer {
 
     fn wait(&self) -> Instant {
         let began = Instant::now();
-        let ready = |arguments: [&str; 2]| {
-            let status = self
-                .command("pactl")
-                .args(arguments)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .expect("pactl (pulseaudio-utils) is needed");
-            status.success()
-        };
+        let ready = |arguments: [&str; 2]| self.control(&arguments, Stdio::null());
         while !(ready(["set-default-sink", "speaker"]) && ready(["set-default-source", "mic"])) {
             let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             assert!(

@@ -1,39 +1,20 @@
-//! The figures over time, as a picture.
+//! Figures over time, as a picture. The hour in real time (tests/real_time.rs) includes this file.
 
 use anyhow::anyhow;
 use plotters::prelude::*;
 
-use super::watch::{Figure, Figures};
-
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (900, 1000);
 
-const KINDS: [(&str, Figure); 5] = [
-    ("memory of hearken, MB", |look| Some(look.memory_mb)),
-    ("memory of its language model, MB", |look| {
-        Some(look.model_mb)
-    }),
-    ("threads", |look| Some(look.threads)),
-    ("file descriptors", |look| Some(look.descriptors)),
-    (
-        "from the end of a question to its answer, ms (middle of the hour)",
-        |look| look.latency_ms,
-    ),
-];
-
-/// One curve a figure, one above the other.
-pub fn svg(figures: &Figures) -> anyhow::Result<String> {
+/// One curve a figure, one above the other: its title and its points, over `along` from nothing to `most`.
+pub fn svg(along: &str, most: f64, curves: &[(&str, Vec<(f64, f64)>)]) -> anyhow::Result<String> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         area.fill(&WHITE).map_err(|error| anyhow!("{error}"))?;
-        for (area, (title, of)) in area.split_evenly((KINDS.len(), 1)).iter().zip(KINDS) {
-            let points: Vec<_> = figures
-                .looks
-                .iter()
-                .filter_map(|look| Some((look.hour, of(look)?)))
-                .collect();
-            curve(area, title, figures.hours, &points).map_err(|error| anyhow!("{error}"))?;
+        let areas = area.split_evenly((curves.len(), 1));
+        for (area, (title, points)) in areas.iter().zip(curves) {
+            curve(area, title, (along, most), points).map_err(|error| anyhow!("{error}"))?;
         }
         area.present().map_err(|error| anyhow!("{error}"))?;
     }
@@ -43,7 +24,7 @@ pub fn svg(figures: &Figures) -> anyhow::Result<String> {
 fn curve<'a>(
     area: &DrawingArea<SVGBackend<'a>, plotters::coord::Shift>,
     title: &str,
-    hours: f64,
+    (along, end): (&str, f64),
     points: &[(f64, f64)],
 ) -> Result<(), Box<dyn std::error::Error + 'a>> {
     // From nothing up: what looks flat is flat.
@@ -53,11 +34,11 @@ fn curve<'a>(
         .margin(8)
         .x_label_area_size(24)
         .y_label_area_size(56)
-        .build_cartesian_2d(0.0..hours.max(1.0), 0.0..most * 1.15)?;
+        .build_cartesian_2d(0.0..end.max(1.0), 0.0..most * 1.15)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .x_desc("hours of sound")
+        .x_desc(along)
         .y_labels(4)
         .label_style(("sans-serif", 12))
         .draw()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::life::Scene;
+use super::trend::{Trend, trend};
 use crate::cli::bench::percentile;
 use crate::cli::process;
 
@@ -22,18 +23,32 @@ pub struct Look {
 }
 
 /// A figure of a look.
-pub type Figure = fn(&Look) -> Option<f64>;
+type Figure = fn(&Look) -> Option<f64>;
 
-/// How a figure goes on over time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trend {
-    pub what: &'static str,
-    /// Of all that was measured after the first quarter.
-    pub mean: f64,
-    /// By the line of the least squares, from the first quarter's end to the end, as a part of the mean.
-    pub growth: f64,
-    /// The line rises by more than twice what the figure strays from it (its standard deviation).
-    pub grows: bool,
+/// What is looked at: its name in the text, and in the picture.
+const KINDS: [(&str, &str, Figure); 5] = [
+    ("memory, MB", "memory of hearken, MB", |look| {
+        Some(look.memory_mb)
+    }),
+    (
+        "language model, MB",
+        "memory of its language model, MB",
+        |look| Some(look.model_mb),
+    ),
+    ("threads", "threads", |look| Some(look.threads)),
+    ("descriptors", "file descriptors", |look| {
+        Some(look.descriptors)
+    }),
+    (
+        "latency, ms",
+        "from the end of a question to its answer, ms (middle of the hour)",
+        |look| look.latency_ms,
+    ),
+];
+
+fn points(looks: &[Look], of: Figure) -> Vec<(f64, f64)> {
+    let point = |look: &Look| Some((look.hour, of(look)?));
+    looks.iter().filter_map(point).collect()
 }
 
 /// All that was seen.
@@ -55,6 +70,7 @@ pub struct Figures {
     /// Hours at whose end it was not idle.
     pub stuck: u64,
     pub looks: Vec<Look>,
+    /// Of all that was measured after the first quarter.
     pub trends: Vec<Trend>,
 }
 
@@ -120,20 +136,10 @@ impl Watch {
     }
 
     pub fn figures(self, hours: f64, took: Duration) -> Figures {
-        let kinds: [(&'static str, Figure); 5] = [
-            ("memory, MB", |look| Some(look.memory_mb)),
-            ("language model, MB", |look| Some(look.model_mb)),
-            ("threads", |look| Some(look.threads)),
-            ("descriptors", |look| Some(look.descriptors)),
-            ("latency, ms", |look| look.latency_ms),
-        ];
         let settled = &self.looks[self.looks.len() / 4..];
-        let trends = kinds.into_iter().filter_map(|(what, of)| {
-            let points = settled
-                .iter()
-                .filter_map(|look| Some((look.hour, of(look)?)));
-            trend(what, &points.collect::<Vec<_>>())
-        });
+        let trends = KINDS
+            .into_iter()
+            .filter_map(|(what, _, of)| trend(what, &points(settled, of)));
         Figures {
             hours,
             took_s: took.as_secs_f64(),
@@ -153,6 +159,12 @@ impl Watch {
 }
 
 impl Figures {
+    /// For the picture: each with its title.
+    pub fn curves(&self) -> Vec<(&'static str, Vec<(f64, f64)>)> {
+        let curve = |(_, title, of)| (title, points(&self.looks, of));
+        KINDS.into_iter().map(curve).collect()
+    }
+
     pub fn as_text(&self) -> String {
         let mut text = format!(
             "{:.1} hours of sound in {:.0} s: {} scenes, {} answers, {} sentences left alone, {} interruptions, {} faults\n\
@@ -184,53 +196,5 @@ impl Figures {
             text += &format!("lost: {lost}\n");
         }
         text
-    }
-}
-
-/// The line of the least squares through some points; `None` for fewer than three.
-fn trend(what: &'static str, points: &[(f64, f64)]) -> Option<Trend> {
-    let (first, last) = (points.first()?, points.last()?);
-    if points.len() < 3 {
-        return None;
-    }
-    let count = points.len() as f64;
-    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
-    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
-    let across = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>();
-    let along = points.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>();
-    let slope = across / along;
-    let strays = points.iter().map(|p| (p.1 - y - slope * (p.0 - x)).powi(2));
-    let deviation = (strays.sum::<f64>() / count).sqrt();
-    let rise = slope * (last.0 - first.0);
-    Some(Trend {
-        what,
-        mean: y,
-        growth: rise / y,
-        grows: rise > 2.0 * deviation,
-    })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_rises_grows_and_what_strays_does_not() {
-        let leak: Vec<_> = (0..20)
-            .map(|n| (f64::from(n), 100.0 + f64::from(n)))
-            .collect();
-        let trend_of = |points: &[(f64, f64)]| trend("memory", points).unwrap();
-        let leaks = trend_of(&leak);
-        assert!(
-            leaks.grows && (leaks.growth - 19.0 / 109.5).abs() < 1e-9,
-            "{leaks:?}"
-        );
-        let noise: Vec<_> = (0..20)
-            .map(|n| (f64::from(n), 100.0 + f64::from(n * 7 % 5)))
-            .collect();
-        let strays = trend_of(&noise);
-        assert!(!strays.grows && strays.growth.abs() < 0.02, "{strays:?}");
-        assert!(trend("few", &leak[..2]).is_none());
     }
 }
