@@ -662,6 +662,9 @@ fn names_and_tables_that_are_wrong_are_explained() {
     let user = User::new();
     user.run(&["pull", "wisper-base"])
         .failed(6, &["did you mean \"whisper-base\"?"]);
+    let out_of_the_blue = user.run(&["pull", "whisper-large-v3"]);
+    out_of_the_blue.failed(6, &["neither a file nor a name"]);
+    assert!(!out_of_the_blue.err.contains("mean"), "{out_of_the_blue:?}");
     user.run(&["path", "joe"])
         .failed(6, &["hearken weights pull joe"]);
     user.run(&["remove", "joe"])

@@ -121,7 +121,7 @@ impl Store {
         if path.is_file() {
             return Ok(path.to_owned());
         }
-        Err(catalogue.get(name_or_path).map_or_else(|e| e, not_pulled))
+        Err(catalogue.unknown(name_or_path, Some(role)))
     }
 
     /// [`Store::locate`] for the language model, with one kindness: where the large default is not here and the small
