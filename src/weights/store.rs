@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::catalogue::{Catalogue, Entry};
-use super::starter::{LARGE_LLM, SMALL_LLM};
+use super::starter::{LARGE_LLM, Machine, SMALL_LLM, suited};
 use super::{Role, WeightsError};
 use crate::config::Config;
 
@@ -205,6 +205,17 @@ impl Store {
         let mut names = super::needed(config);
         names.retain(|name| !here(name));
         Ok(names)
+    }
+
+    /// Those of [`Store::missing`] that can be pulled, as they suit `machine`.
+    ///
+    /// # Errors
+    /// Those of [`Catalogue::load`].
+    pub fn to_pull(&self, config: &Config, machine: Machine) -> Result<Vec<String>, WeightsError> {
+        let catalogue = self.catalogue()?;
+        let mut names = self.missing(config)?;
+        names.retain(|name| catalogue.find(name).is_some());
+        Ok(suited(names, machine))
     }
 }
 
