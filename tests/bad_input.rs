@@ -116,12 +116,12 @@ fn a_place_where_no_reply_can_be_written() {
             .arg(&question)
             .arg("--out")
             .arg(&nowhere),
-        5,
+        7,
         &["out.wav"],
     );
     refuses(
         hearken().args(["say", "Hello.", "--out"]).arg(&nowhere),
-        5,
+        7,
         &["out.wav"],
     );
 }
@@ -282,6 +282,21 @@ fn language_models_that_are_damaged() {
         assert!(said.contains(&name) && !said.contains("panicked"), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+}
+
+#[test]
+fn a_file_that_is_named_as_another_format() {
+    let dir = folder();
+    let out = dir.path().join("reply.mp3");
+    let question = dir.path().join("question.wav");
+    let mut commands = [hearken(), hearken()];
+    commands[0].args(["say", "Hello.", "--out"]).arg(&out);
+    let converse = commands[1].args(["converse", "--in"]).arg(&question);
+    converse.arg("--out").arg(&out);
+    for command in &mut commands {
+        refuses(command, 2, &["reply.mp3 would be a WAV", "reply.wav"]);
+    }
+    assert!(!out.exists());
 }
 
 /// Whoever begins learns in one go what to fetch, and of a wrong name only what could be meant there.
