@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh install|uninstall: the programs, eSpeak NG's data, completions and the manual page, below $DESTDIR$PREFIX.
+# install.sh install|uninstall: the programs, eSpeak NG's data, completions, manual pages and documents, below $DESTDIR$PREFIX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,13 +10,12 @@ files=(
   share/bash-completion/completions/hearken
   share/fish/vendor_completions.d/hearken.fish
   share/zsh/site-functions/_hearken
-  share/man/man1/hearken.1
-  share/doc/hearken/LICENSE
-  share/doc/hearken/README.md
 )
+# The README, and whatever it and these link to, at the same place beside each other, so that links lead somewhere.
+documents=(LICENSE ./*.md docs/*.md assets/commands.toml tests/peers/README.md)
 
 install_all() {
-  local data
+  local data document
   # The newest, when several builds of eSpeak NG lie there.
   data=$(ls -dt target/release/build/espeak-rs-sys-*/out/share/espeak-ng-data 2>/dev/null | head -n 1 || true)
   if [ ! -x target/release/hearken ] || [ -z "$data" ]; then
@@ -34,9 +33,10 @@ install_all() {
   generate bash share/bash-completion/completions/hearken
   generate fish share/fish/vendor_completions.d/hearken.fish
   generate zsh share/zsh/site-functions/_hearken
-  generate man share/man/man1/hearken.1
-  install -D -m 644 LICENSE "$root/share/doc/hearken/LICENSE"
-  install -D -m 644 README.md "$root/share/doc/hearken/README.md"
+  target/release/hearken completions man --out "$root/share/man/man1"
+  for document in "${documents[@]}"; do
+    install -D -m 644 "$document" "$root/share/doc/hearken/$document"
+  done
   echo "installed below $root; next: hearken weights pull, then hearken run"
   case ":$PATH:" in
     *":$PREFIX/bin:"*) ;;
@@ -52,8 +52,10 @@ generate() {
 uninstall_all() {
   local file
   for file in "${files[@]}"; do rm -f "$root/$file"; done
-  rm -rf "$root/share/hearken/espeak-ng-data"
-  rmdir "$root/share/hearken" "$root/share/doc/hearken" 2>/dev/null || true
+  # A page for each command, also of a version that had other commands.
+  rm -f "$root"/share/man/man1/hearken.1 "$root"/share/man/man1/hearken-*.1
+  rm -rf "$root/share/hearken/espeak-ng-data" "$root/share/doc/hearken"
+  rmdir "$root/share/hearken" 2>/dev/null || true
   echo "uninstalled from $root; your configuration and weights are untouched"
 }
 

@@ -15,7 +15,7 @@
 //!
 //! Beside the path: [`config`] (what the user may set), [`weights`] (model files), [`event`] (what observers see),
 //! [`control`] (the socket by which other programs ask and steer), [`daemon`] (builds the parts and supervises them), [`desktop`] (media players and notifications),
-//! `cli` in the program itself (one file a command).
+//! `spelling` (what a mistyped name was meant to be), `cli` in the program itself (one file a command).
 //!
 //! The language model runs in a program of its own, `hearken-llm`, because whisper.cpp and llama.cpp each bring
 //! a different ggml and cannot be linked into one program.
@@ -33,6 +33,7 @@ pub mod onnx;
 pub mod reply;
 pub mod service;
 pub mod speak;
+mod spelling;
 pub mod threads;
 pub mod turn;
 pub mod weights;

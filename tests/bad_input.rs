@@ -116,12 +116,12 @@ fn a_place_where_no_reply_can_be_written() {
             .arg(&question)
             .arg("--out")
             .arg(&nowhere),
-        5,
+        7,
         &["out.wav"],
     );
     refuses(
         hearken().args(["say", "Hello.", "--out"]).arg(&nowhere),
-        5,
+        7,
         &["out.wav"],
     );
 }
@@ -282,6 +282,59 @@ fn language_models_that_are_damaged() {
         assert!(said.contains(&name) && !said.contains("panicked"), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+}
+
+#[test]
+fn a_file_that_is_named_as_another_format() {
+    let dir = folder();
+    let out = dir.path().join("reply.mp3");
+    let question = dir.path().join("question.wav");
+    let mut commands = [hearken(), hearken()];
+    commands[0].args(["say", "Hello.", "--out"]).arg(&out);
+    let converse = commands[1].args(["converse", "--in"]).arg(&question);
+    converse.arg("--out").arg(&out);
+    for command in &mut commands {
+        refuses(command, 2, &["reply.mp3 would be a WAV", "reply.wav"]);
+    }
+    assert!(!out.exists());
+}
+
+/// Whoever begins learns in one go what to fetch, and of a wrong name only what could be meant there.
+#[test]
+fn weights_that_are_missing() {
+    let dir = folder();
+    let check = |arguments: &[&str]| {
+        let mut command = hearken();
+        command.env("HEARKEN_DATA_DIR", dir.path()).args(arguments);
+        let output = command.arg("check").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = |said: &str, what: &str| {
+        let found = said.lines().find(|line| line[4..].starts_with(what));
+        found.unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    let said = check(&["--set", "attention.wake_model=hey-marvin"]);
+    let weights = line(&said, "weights");
+    for name in [
+        "9 missing",
+        "`hearken weights pull ",
+        "whisper-base",
+        "joe",
+        "silero-vad",
+        "smart-turn",
+        "onnxruntime",
+        "wake-melspectrogram",
+        "wake-embedding",
+        "hey-marvin",
+    ] {
+        assert!(weights.contains(name), "{name}: {weights}");
+    }
+    assert!(weights.contains("qwen2.5-coder-0.5b") || weights.contains("smollm2-135m"));
+    let said = check(&["--set", "reply.model=jo", "--set", "listen.model=whisper"]);
+    assert!(!line(&said, "language model").contains("joe"), "{said}");
+    let heard = line(&said, "speech-to-text");
+    assert!(heard.contains("did you mean \"whisper-base\"?"), "{said}");
 }
 
 #[test]

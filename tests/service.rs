@@ -18,12 +18,34 @@ impl Home {
         std::fs::create_dir(dir.path().join("bin")).unwrap();
         let told = dir.path().join("told");
         let text = format!("#!/bin/sh\necho \"$*\" >>'{}'\n{does}\n", told.display());
-        for (name, text) in [("systemctl", &text[..]), ("systemd-run", "#!/bin/sh\n")] {
-            let program = dir.path().join("bin").join(name);
-            std::fs::write(&program, text).unwrap();
-            std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let home = Self { dir };
+        home.program("systemctl", &text);
+        home.program("systemd-run", "#!/bin/sh\n");
+        home
+    }
+
+    fn program(&self, name: &str, text: &str) {
+        let program = self.dir.path().join("bin").join(name);
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// It is a service already, whatever has become of the session since.
+    fn installed(&self) {
+        std::fs::create_dir_all(self.unit().parent().unwrap()).unwrap();
+        std::fs::write(self.unit(), "").unwrap();
+    }
+
+    /// Ends with 1 and one sentence that holds all of these.
+    fn refuses(&self, arguments: &[&str], words: &[&str]) {
+        let output = self.hearken(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
         }
-        Self { dir }
+        assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
     }
 
     fn hearken(&self, arguments: &[&str]) -> Output {
@@ -105,6 +127,33 @@ fn says_what_is_wrong_without_a_session() {
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
+    let words = ["No medium found", "enable-linger", "hearken run"];
+    home.refuses(&["service", "status"], &words);
+    std::fs::remove_file(home.dir.path().join("bin/systemctl")).unwrap();
+    home.refuses(&["service", "status"], &["systemctl", "hearken run"]);
+}
+
+#[test]
+fn says_what_is_wrong_without_a_journal() {
+    let home = Home::new("exit 0");
+    home.installed();
+    let logs = ["service", "logs", "--follow"];
+    let words = ["no journal here that you may read", "hearken run"];
+    home.refuses(&logs, &words);
+    // As journalctl does: it says so, and ends well.
+    let none = "#!/bin/sh\necho 'No journal files were found.' >&2\necho '-- No entries --'\n";
+    home.program("journalctl", none);
+    home.refuses(&logs, &["No journal files were found.", "systemd-journal"]);
+    // One that has nothing of hearken yet is no failure.
+    home.program("journalctl", "#!/bin/sh\necho '-- No entries --'\n");
+    let output = home.hearken(&logs);
+    assert!(output.status.success() && output.stderr.is_empty());
+    home.program("journalctl", "#!/bin/sh\necho \"$*\"\n");
+    let shown = text(&home.hearken(&["service", "logs"]).stdout);
+    assert_eq!(
+        shown,
+        "--user --no-pager --unit hearken.service --lines 50\n"
+    );
 }
 
 #[test]

@@ -298,6 +298,10 @@ fn the_next_run_goes_on_too() {
     });
     let ran = user.add(&web.url("/m"), &bytes);
     ran.failed(9, &[&web.url("/m"), "503", "it resumes"]);
+    assert!(
+        ran.err.contains("mine stays in the list") && ran.err.contains("hearken weights remove"),
+        "{ran:?}"
+    );
     assert!(!user.file("mine.gguf").exists());
     user.run(&["pull", "mine"]).fine();
     assert_eq!(fs::read(user.file("mine.gguf")).unwrap(), bytes);
@@ -435,6 +439,62 @@ fn a_wrong_digest_leaves_the_old_file() {
     let ran = user.add(&web.url("/m"), b"something else");
     ran.failed(6, &["mine.gguf", "wrong digest", "nothing was changed"]);
     assert_eq!(fs::read(user.file("mine.gguf")).unwrap(), bytes);
+    assert_eq!(user.listing(), ["mine.gguf"]);
+    // Its entry is the old one, too.
+    assert_eq!(user.run(&["verify", "mine"]).fine().out, "mine: right\n");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_not_added() {
+    let (user, bytes) = (User::new(), body(400_000));
+    let is_not_there = || {
+        user.run(&["path", "mine"])
+            .failed(6, &["neither a file nor a name"]);
+        assert!(!user.data().join("weights.toml").exists());
+        assert!(user.listing().is_empty(), "{:?}", user.listing());
+    };
+    let served = bytes.clone();
+    let web = Web::serve(move |request, _| match request.path.as_str() {
+        "/whole" => Answer::ok(&served),
+        "/cut" => Answer::ok(&[0; 100]).cut(0),
+        _ => Answer::status("404 Not Found"),
+    });
+    user.add(&web.url("/gone"), &bytes).failed(6, &["404"]);
+    is_not_there();
+    user.add(&web.url("/cut"), &bytes).failed(9, &["broke off"]);
+    is_not_there();
+    user.add(&web.url("/whole"), b"other")
+        .failed(6, &["wrong digest"]);
+    is_not_there();
+    // Of a voice's two files only one can be had.
+    let (gone, whole, digest) = (web.url("/gone"), web.url("/whole"), sha256(&bytes));
+    let voice = [
+        &["add", "mine", &gone, "--sha256", &digest, "--role", "voice"][..],
+        &["--json-url", &whole, "--json-sha256", &digest],
+    ];
+    user.run(&voice.concat()).failed(6, &["404"]);
+    is_not_there();
+    user.add(&whole, &bytes).fine();
+    assert_eq!(user.listing(), ["mine.gguf"]);
+}
+
+#[test]
+fn a_download_that_broke_off_can_be_added_again_or_dropped() {
+    let (user, bytes) = (User::new(), body(400_000));
+    let served = bytes.clone();
+    let web = Web::serve(move |request, number| match number {
+        0 | 4 => Answer::ranged(request, &served).cut(100_000),
+        1..=3 | 5..=7 => Answer::status("503 Service Unavailable"),
+        _ => Answer::ranged(request, &served),
+    });
+    let url = web.url("/m");
+    user.add(&url, &bytes).failed(9, &["it resumes"]);
+    user.run(&["remove", "mine"]).fine();
+    assert!(user.listing().is_empty(), "{:?}", user.listing());
+    user.add(&url, &bytes).failed(9, &["it resumes"]);
+    user.add(&url, &bytes).fine();
+    assert_eq!(fs::read(user.file("mine.gguf")).unwrap(), bytes);
+    assert!(web.requests()[8].range_start().unwrap() > 0);
     assert_eq!(user.listing(), ["mine.gguf"]);
 }
 
@@ -602,6 +662,9 @@ fn names_and_tables_that_are_wrong_are_explained() {
     let user = User::new();
     user.run(&["pull", "wisper-base"])
         .failed(6, &["did you mean \"whisper-base\"?"]);
+    let out_of_the_blue = user.run(&["pull", "whisper-large-v3"]);
+    out_of_the_blue.failed(6, &["neither a file nor a name"]);
+    assert!(!out_of_the_blue.err.contains("mean"), "{out_of_the_blue:?}");
     user.run(&["path", "joe"])
         .failed(6, &["hearken weights pull joe"]);
     user.run(&["remove", "joe"])

@@ -9,7 +9,7 @@ use hearken::config::Config;
 use hearken::daemon::{self, Mind};
 use hearken::reply::model::{Message, Role};
 use hearken::speak;
-use hearken::weights::Store;
+use hearken::weights::{Machine, Store};
 use serde::Serialize;
 
 /// Arguments of `hearken check`.
@@ -47,6 +47,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     };
     // A configuration that does not load has ended the program before this.
     note("configuration", Ok("understood".into()));
+    note("weights", weights(config, &store));
     note("microphone", microphone(config));
     note("loudspeaker", loudspeaker(config));
     let runtime = daemon::open_onnx(&store).map_err(anyhow::Error::from);
@@ -115,6 +116,21 @@ fn show(check: &Check) {
     };
     // A closed pipe is no reason to stop checking; the exit code still tells.
     let _ = writeln!(out, "{mark} {:15} {}", check.what, check.says);
+}
+
+/// All that is missing at once, so that nobody pulls one, looks again, and pulls the next.
+fn weights(config: &Config, store: &Store) -> anyhow::Result<String> {
+    let missing = store.to_pull(config, Machine::measure(&store.dir()))?;
+    match missing.len() {
+        0 => Ok(format!("all here, in {}", store.dir().display())),
+        one_or_more => {
+            let them = if one_or_more == 1 { "it" } else { "them" };
+            let names = missing.join(" ");
+            bail!(
+                "{one_or_more} missing or damaged; fetch {them} with `hearken weights pull {names}`"
+            )
+        }
+    }
 }
 
 fn microphone(config: &Config) -> anyhow::Result<String> {

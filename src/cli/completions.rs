@@ -1,16 +1,28 @@
-//! `hearken completions`: what a shell needs to complete commands, and the manual page.
+//! `hearken completions`: what a shell needs to complete commands, and the manual pages.
 
-use clap::CommandFactory;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+
+/// The program's name.
+const NAME: &str = "hearken";
 
 /// Arguments of `hearken completions`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   hearken completions bash > ~/.local/share/bash-completion/completions/hearken
-  hearken completions man  > ~/.local/share/man/man1/hearken.1")]
+  hearken completions man  > ~/.local/share/man/man1/hearken.1
+  hearken completions man --out ~/.local/share/man/man1")]
 pub struct Args {
     /// What to print
     #[arg(value_enum)]
     kind: Kind,
+
+    /// Write into this folder instead: the script under its usual name, or a manual page for each command
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -26,7 +38,7 @@ enum Kind {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = super::Cli::command();
-    let mut out = Vec::new();
+    command.build();
     let shell = match args.kind {
         Kind::Bash => Some(clap_complete::Shell::Bash),
         Kind::Elvish => Some(clap_complete::Shell::Elvish),
@@ -34,28 +46,57 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Kind::Zsh => Some(clap_complete::Shell::Zsh),
         Kind::Man => None,
     };
+    if let Some(folder) = &args.out {
+        let written = std::fs::create_dir_all(folder).and_then(|()| match shell {
+            Some(shell) => {
+                clap_complete::generate_to(shell, &mut command, NAME, folder).map(|_| ())
+            }
+            None => pages(&command, folder),
+        });
+        return written.with_context(|| format!("cannot write into {}", folder.display()));
+    }
+    let mut out = Vec::new();
     match shell {
-        Some(shell) => clap_complete::generate(shell, &mut command, "hearken", &mut out),
-        None => man(command, &mut out)?,
+        Some(shell) => clap_complete::generate(shell, &mut command, NAME, &mut out),
+        None => man(&command, &mut out)?,
     }
     std::io::Write::write_all(&mut std::io::stdout(), &out)?;
     Ok(())
 }
 
+/// The page for everything, and one for each command.
+fn pages(command: &Command, folder: &Path) -> std::io::Result<()> {
+    let mut page = Vec::new();
+    man(command, &mut page)?;
+    std::fs::write(folder.join(format!("{NAME}.1")), page)?;
+    let mut rest: Vec<&Command> = shown(command).collect();
+    while let Some(command) = rest.pop() {
+        let page = Man::new(command.clone());
+        page.source(concat!("hearken ", env!("CARGO_PKG_VERSION")))
+            .generate_to(folder)?;
+        rest.extend(shown(command));
+    }
+    Ok(())
+}
+
+/// The commands that a person is told of.
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    let hidden = |c: &&Command| c.is_hide_set() || c.get_name() == "help";
+    command.get_subcommands().filter(move |c| !hidden(c))
+}
+
 /// One page for everything: a section a command, so that `man hearken` answers without a second page.
-fn man(command: clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut command = command;
-    command.build();
-    let page = clap_mangen::Man::new(command.clone());
+fn man(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let page = Man::new(command.clone());
     page.render_title(out)?;
     page.render_name_section(out)?;
     page.render_synopsis_section(out)?;
     page.render_description_section(out)?;
     page.render_options_section(out)?;
     page.render_subcommands_section(out)?;
-    for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
+    for sub in shown(command) {
         let mut section = Vec::new();
-        let page = clap_mangen::Man::new(sub.clone());
+        let page = Man::new(sub.clone());
         page.render_synopsis_section(&mut section)?;
         page.render_options_section(&mut section)?;
         let text = String::from_utf8_lossy(&section);

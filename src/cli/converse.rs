@@ -17,6 +17,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::say::named_wav;
 use super::signal::Stop;
 use hearken::event::json::turn_json;
 
@@ -48,6 +49,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+    named_wav(&args.out)?;
     let mut questions = Vec::new();
     for path in &args.questions {
         if std::fs::canonicalize(path)

@@ -17,7 +17,7 @@ use hearken::weights::WeightsError;
 
 use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
-use super::say::NothingToSay;
+use super::say::{NothingToSay, OtherFormat};
 use super::signal::{INTERRUPTED, Interrupted};
 use super::top::NoTerminal;
 use super::wire::NotRunning;
@@ -30,6 +30,7 @@ const CONFIG: u8 = 3;
 const MICROPHONE: u8 = 4;
 const LOUDSPEAKER: u8 = 5;
 const WEIGHTS: u8 = 6;
+/// A file of sound: one to be read, or one to be written.
 const RECORDING: u8 = 7;
 const MODEL: u8 = 8;
 const DOWNLOAD: u8 = 9;
@@ -60,7 +61,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         return Some(match error {
             Ending::Name(_) => CONFIG,
             Ending::Microphone(_) => MICROPHONE,
-            Ending::Speaker(_) => LOUDSPEAKER,
+            Ending::Speaker(error) => return code(error),
             Ending::Detector(_) => WEIGHTS,
             Ending::NoThread(_) | Ending::Thread(_) => OTHER,
         });
@@ -83,10 +84,17 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
     is(INTERRUPTED, error.is::<Interrupted>())
         .or(is(
             USAGE,
-            error.is::<NoTerminal>() || error.is::<NothingToSay>() || error.is::<NoReport>(),
+            error.is::<NoTerminal>()
+                || error.is::<NothingToSay>()
+                || error.is::<OtherFormat>()
+                || error.is::<NoReport>(),
         ))
         .or(is(CONFIG, error.is::<ConfigError>()))
         .or(is(MICROPHONE, error.is::<MicrophoneError>()))
+        .or(is(
+            RECORDING,
+            matches!(error.downcast_ref(), Some(SpeakerError::File { .. })),
+        ))
         .or(is(LOUDSPEAKER, error.is::<SpeakerError>()))
         .or(is(
             DOWNLOAD,
@@ -127,6 +135,14 @@ mod tests {
         let lost = || MicrophoneError::Lost("unplugged".into());
         assert_eq!(code(&lost()), Some(MICROPHONE));
         assert_eq!(code(&Ending::from(lost())), Some(MICROPHONE));
+        let file = || SpeakerError::File {
+            path: "/nowhere/a.wav".into(),
+            reason: "no such folder".into(),
+        };
+        assert_eq!(code(&file()), Some(RECORDING));
+        assert_eq!(code(&Ending::from(file())), Some(RECORDING));
+        let gone = SpeakerError::Lost("unplugged".into());
+        assert_eq!(code(&Ending::from(gone)), Some(LOUDSPEAKER));
         let missing = WeightsError::NotPulled { name: "joe".into() };
         assert_eq!(code(&StartError::from(missing)), Some(WEIGHTS));
         let outer = anyhow::Error::from(Interrupted).context("outer");

@@ -67,8 +67,38 @@ pub struct Args {
 #[error("there is nothing to say in that text")]
 pub struct NothingToSay;
 
+/// Names of other formats of sound, of which a player would be told wrongly. Any other name is the user's own affair.
+const OTHER_FORMATS: [&str; 20] = [
+    "3gp", "aac", "ac3", "aif", "aiff", "amr", "ape", "au", "caf", "flac", "m4a", "mka", "mp2",
+    "mp3", "mp4", "oga", "ogg", "opus", "weba", "wma",
+];
+
+/// The file's name promises another format. Like any wrong argument: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} would be a WAV file under the name of another format; name it {}, and convert that if need be, for example with `ffmpeg`",
+    .path.display(), .path.with_extension("wav").display()
+)]
+pub struct OtherFormat {
+    path: PathBuf,
+}
+
+/// Makes sure that a file to be written is named for what will be in it.
+pub(super) fn named_wav(path: &Path) -> Result<(), OtherFormat> {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    match OTHER_FORMATS.iter().any(|other| extension == *other) {
+        true => Err(OtherFormat {
+            path: path.to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
+    if let Some(path) = &args.out {
+        named_wav(path)?;
+    }
     let text = match args.text.as_str() {
         "-" => {
             let mut bytes = Vec::new();
@@ -331,5 +361,20 @@ fn file_error(path: &Path, error: WavError) -> SpeakerError {
     SpeakerError::File {
         path: path.display().to_string(),
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_another_format_is_refused() {
+        for name in ["a.mp3", "a.OGG", "b.c/a.flac", "a.wav.opus"] {
+            assert!(named_wav(Path::new(name)).is_err(), "{name}");
+        }
+        for name in ["a.wav", "a.WAV", "a", "a.tmp", "/dev/stdout", "mp3", ".mp3"] {
+            assert!(named_wav(Path::new(name)).is_ok(), "{name}");
+        }
     }
 }

@@ -227,7 +227,7 @@ fn uninstall(place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the service manager says of it. Its exit code is ours.
+/// What the service manager says of it.
 fn manager(place: &Place, question: Question) -> anyhow::Result<()> {
     let path = place.path();
     if !path.exists() {
@@ -237,13 +237,17 @@ fn manager(place: &Place, question: Question) -> anyhow::Result<()> {
         );
     }
     let (program, arguments): (&str, Vec<String>) = match (place, question) {
-        (Place::Systemd(_), Question::Status) => (
-            "systemctl",
-            ["--user", "--no-pager", "status", UNIT]
-                .map(Into::into)
-                .into(),
-        ),
+        (Place::Systemd(_), Question::Status) => {
+            reach_manager()?;
+            (
+                "systemctl",
+                ["--user", "--no-pager", "status", UNIT]
+                    .map(Into::into)
+                    .into(),
+            )
+        }
         (Place::Systemd(_), Question::Logs { follow, lines }) => {
+            reach_journal()?;
             let mut arguments: Vec<String> = ["--user", "--no-pager", "--unit", UNIT, "--lines"]
                 .map(Into::into)
                 .into();
@@ -269,27 +273,69 @@ fn manager(place: &Place, question: Question) -> anyhow::Result<()> {
     }
 }
 
+/// Asks the service manager of the session for nothing, so that one that is not there is told in our words.
+fn reach_manager() -> anyhow::Result<()> {
+    match quietly("systemctl", &["--user", "show", "--property=Version"]) {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => bail!(no_session(&last_line(&output.stderr))),
+        Err(error) => bail!(no_session(&format!("systemctl: {error}"))),
+    }
+}
+
+/// What is wrong without a session of the user's, and what to do.
+fn no_session(words: &str) -> String {
+    format!(
+        "no service manager of your session can be reached ({words}): log in at a desktop or a console, or let your session \
+         begin without that with `sudo loginctl enable-linger $USER`; without systemd, begin hearken itself with \
+         `hearken run`"
+    )
+}
+
+/// Asks the journal for one line. A journal that cannot be read says so beside its output, not by its exit code.
+fn reach_journal() -> anyhow::Result<()> {
+    let asked = ["--user", "--no-pager", "--unit", UNIT, "--lines", "1"];
+    let words = match quietly("journalctl", &asked) {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            let has_lines = said.lines().any(|line| !line.starts_with("-- "));
+            if output.status.success() && (has_lines || output.stderr.is_empty()) {
+                return Ok(());
+            }
+            last_line(&output.stderr)
+        }
+        Err(error) => format!("journalctl: {error}"),
+    };
+    bail!(
+        "there is no journal here that you may read ({words}): it needs systemd-journald and, where journals are kept in memory \
+         alone, the group systemd-journal; `hearken run` shows the same log on a terminal"
+    )
+}
+
+fn quietly(program: &str, arguments: &[&str]) -> std::io::Result<std::process::Output> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).output()
+}
+
+/// The last of several lines says what came of it.
+fn last_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let last = said.lines().rfind(|line| !line.trim().is_empty());
+    last.unwrap_or("it says no more").trim().to_owned()
+}
+
 fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
     started("systemctl", &[&["--user"], arguments].concat())
 }
 
 fn started(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
-    let said = match output {
+    let said = match quietly(program, arguments) {
         Ok(output) if output.status.success() => return Ok(()),
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    let hint = match said.contains("bus") {
-        true => "; is this a desktop session? By ssh, `loginctl enable-linger` gives you one",
-        false => "",
-    };
-    bail!(
-        "{program} {} failed: {}{hint}",
-        arguments.join(" "),
-        said.trim()
-    )
+    // What it cannot do because it is not there is told as such.
+    if program == "systemctl" {
+        reach_manager()?;
+    }
+    bail!("{program} {} failed: {}", arguments.join(" "), said.trim())
 }

@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use hearken::config::Config;
 use hearken::weights::import::Quant;
 use hearken::weights::{
-    self, Addition, Check, Digest, Entry, Machine, Options, Role, State, Store, Verdict,
+    self, Addition, Check, Digest, Entry, Machine, Options, Pulled, Role, State, Store, Verdict,
     WeightsError,
 };
 use serde_json::{Value, json};
@@ -82,6 +82,8 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Add weights from an address, and fetch them
+    ///
+    /// What cannot be fetched is not added; a download that breaks off stays, and the same command goes on with it.
     Add(Add),
     /// Remove weights from this computer
     Remove {
@@ -159,10 +161,11 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
             println!("{}", path.display());
         }
         Command::Add(add) => {
-            let (name, no_pull) = (add.name.clone(), add.no_pull);
-            weights::add(&store, add.into(), options.wait, &Bars::new())?;
-            if !no_pull {
-                pull(&store, &[name], options)?;
+            let bars = Bars::new();
+            if add.no_pull {
+                weights::add(&store, add.into(), options.wait, &bars)?;
+            } else {
+                tell(weights::add_and_pull(&store, add.into(), options, &bars)?);
             }
         }
         Command::Remove { name } => {
@@ -189,7 +192,12 @@ impl From<Add> for Addition {
 }
 
 fn pull(store: &Store, names: &[String], options: Options) -> Result<(), WeightsError> {
-    for pulled in weights::pull(store, names, options, &Bars::new())? {
+    tell(weights::pull(store, names, options, &Bars::new())?);
+    Ok(())
+}
+
+fn tell(pulled: Vec<Pulled>) {
+    for pulled in pulled {
         let how = if pulled.fetched {
             "fetched"
         } else {
@@ -197,7 +205,6 @@ fn pull(store: &Store, names: &[String], options: Options) -> Result<(), Weights
         };
         println!("{}: {how}, {}", pulled.name, pulled.path.display());
     }
-    Ok(())
 }
 
 fn list(store: &Store, json: bool, all: bool) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::{Config, validate};
+use crate::spelling;
 
 /// Variables that begin with `HEARKEN_` and are no keys of the configuration.
 const RESERVED: [&str; 3] = ["HEARKEN_CONFIG", "HEARKEN_LLM", "HEARKEN_LOG"];
@@ -213,12 +214,16 @@ fn unknown_key(table: &DeTable<'_>, schema: &Table, prefix: &str) -> Option<(usi
 fn unknown(key: &str) -> String {
     let mut known = Vec::new();
     paths(&schema(), "", &mut known);
-    let nearest = known
-        .into_iter()
-        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let mut elsewhere = known.iter().filter(|k| last(k) == last(key));
+    let nearest = spelling::nearest(key, known.iter().map(String::as_str)).or_else(|| {
+        // The right name in the wrong section, or in none.
+        let only = elsewhere.next().map(String::as_str);
+        only.filter(|_| elsewhere.next().is_none())
+    });
     match nearest {
         Some(near) => format!("there is no key {key:?}; the nearest is {near:?}"),
-        None => format!("there is no key {key:?}"),
+        None => format!("there is no key {key:?}; `hearken config --default` prints every key"),
     }
 }
 
@@ -310,6 +315,12 @@ mod tests {
             "f.toml line 3: there is no key \"listen.hangver_ms\"; the nearest is \"listen.hangover_ms\""
         );
         assert!(fails("[lisen]\n", &[]).contains("the nearest is \"listen\""));
+        assert!(fails("hangover_ms = 3\n", &[]).contains("\"listen.hangover_ms\""));
+        let said = fails("[weather]\n", &[]);
+        assert!(
+            !said.contains("nearest") && said.contains("hearken config --default"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -105,11 +105,12 @@ impl Served {
                 Ok(request) => self.obey(request).await,
                 Err(error) => Err(error),
             };
-            let answer = match answer {
-                Ok(answer) => json!({"id": id, "ok": answer}),
-                Err(error) => json!({"id": id, "error": error}),
+            let (key, answer) = match answer {
+                Ok(answer) => ("ok", answer),
+                Err(error) => ("error", error.into()),
             };
-            self.tell(&answer).await?;
+            self.line(format!(r#"{{"id":{id},"{key}":{answer}}}"#))
+                .await?;
         }
     }
 

@@ -1,9 +1,11 @@
 //! A line to a request. Pure.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::audio::devices::Role;
 
@@ -56,26 +58,26 @@ pub(super) enum Request {
     Shutdown,
 }
 
-/// A request and what its answer is to be known by.
+/// A request, and beside it what its answer is to be known by, which means nothing here.
 #[derive(Debug, Deserialize)]
 struct Line {
-    #[serde(default)]
-    id: Value,
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
     #[serde(flatten)]
     request: Request,
 }
 
-/// The id of the request, `null` when there is none, and the request, or one sentence that says what is wrong with it.
-pub(super) fn parse(line: &str) -> (Value, Result<Request, String>) {
-    match serde_json::from_str::<Line>(line) {
-        Ok(Line { id, request }) => (id, checked(request)),
-        Err(error) => {
-            // The id is told where there is one, so that the program knows which of its requests it was.
-            let value = serde_json::from_str::<Value>(line).unwrap_or_default();
-            let id = value.get("id").cloned().unwrap_or_default();
-            (id, Err(format!("not understood: {error}")))
-        }
-    }
+/// The id of the request, as it was written (a number that is read would be rounded where it is long), `null` when there is
+/// none; and the request, or one sentence that says what is wrong with it.
+pub(super) fn parse(line: &str) -> (Box<RawValue>, Result<Request, String>) {
+    // The id is told where there is one, so that the program knows which of its requests it was.
+    let fields = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(line);
+    let id = fields.unwrap_or_default().remove("id").unwrap_or_default();
+    let request = match serde_json::from_str(line) {
+        Ok(Line { request, .. }) => checked(request),
+        Err(error) => Err(format!("not understood: {error}")),
+    };
+    (id, request)
 }
 
 /// A text of nothing is none.
@@ -98,15 +100,30 @@ fn checked(request: Request) -> Result<Request, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_line_is_a_request_with_an_id_or_without() {
         let (id, request) = parse(r#"{"id": 7, "method": "say", "text": "Tea is ready."}"#);
         let text = "Tea is ready.".into();
-        assert_eq!((id, request), (json!(7), Ok(Request::Say { text })));
+        assert_eq!((id.get(), request), ("7", Ok(Request::Say { text })));
         let (id, request) = parse(r#"{"method":"status"}"#);
-        assert_eq!((id, request), (Value::Null, Ok(Request::Status)));
+        assert_eq!((id.get(), request), ("null", Ok(Request::Status)));
+    }
+
+    #[test]
+    fn an_id_comes_back_as_it_was_written() {
+        for id in [
+            "12345678901234567890123",
+            "1.0",
+            "0.1000",
+            "1e400",
+            "-0",
+            r#""a\u00e4""#,
+            r#"{"b":[1, 2], "a": null}"#,
+        ] {
+            let (back, request) = parse(&format!(r#"{{"method":"status","id": {id} }}"#));
+            assert_eq!((back.get(), request), (id, Ok(Request::Status)));
+        }
     }
 
     #[test]
@@ -125,7 +142,7 @@ mod tests {
             (r#"{"id":"a"}"#, "method"),
         ] {
             let (id, request) = parse(line);
-            assert_eq!(id, json!("a"), "{line}");
+            assert_eq!(id.get(), r#""a""#, "{line}");
             let error = request.unwrap_err();
             assert!(error.contains(says), "{line}: {error}");
         }

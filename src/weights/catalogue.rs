@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::import::Quant;
 use super::{Role, WeightsError};
+use crate::spelling;
 
 const BUILT_IN: &str = include_str!("../../assets/weights.toml");
-
-/// Names of at most this similarity (0 to 1) are not worth proposing.
-const NEAR: f64 = 0.7;
 
 /// A SHA-256 in 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,20 +236,21 @@ impl Catalogue {
     /// # Errors
     /// [`WeightsError::Unknown`] with the nearest name.
     pub fn get(&self, name: &str) -> Result<&Entry, WeightsError> {
-        self.find(name).ok_or_else(|| WeightsError::Unknown {
-            name: name.to_owned(),
-            nearest: self.nearest(name),
-        })
+        self.find(name).ok_or_else(|| self.unknown(name, None))
     }
 
-    fn nearest(&self, name: &str) -> Option<String> {
+    /// What is said of a name that there is not, with the nearest name of that role, or of any.
+    pub(super) fn unknown(&self, name: &str, role: Option<Role>) -> WeightsError {
+        let fits = |entry: &&Entry| role.is_none_or(|role| entry.role == role);
+        let names = self.entries.iter().filter(fits).map(|e| e.name.as_str());
         // A path is no name that was mistyped.
-        let entries = self.entries.iter().filter(|_| !name.contains('/'));
-        entries
-            .map(|e| (strsim::jaro_winkler(&e.name, name), &e.name))
-            .filter(|(likeness, _)| *likeness > NEAR)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name.clone())
+        let typed = Some(name).filter(|name| !name.contains('/'));
+        WeightsError::Unknown {
+            name: name.to_owned(),
+            nearest: typed
+                .and_then(|typed| spelling::nearest(typed, names))
+                .map(str::to_owned),
+        }
     }
 }
 
@@ -392,10 +391,25 @@ mod tests {
     fn an_unknown_name_gets_the_nearest() {
         let error = built_in().get("wisper-base").unwrap_err();
         assert!(error.to_string().contains("did you mean \"whisper-base\"?"));
-        for other in ["§§§", "/nope/x.onnx", "nonesuch"] {
+        for other in ["§§§", "/nope/x.onnx", "nonesuch", "whisper-large-v3"] {
             let error = built_in().get(other).unwrap_err().to_string();
             assert!(!error.contains("mean"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_name_of_another_role_is_not_proposed() {
+        let proposed = |name, role| match built_in().unknown(name, Some(role)) {
+            WeightsError::Unknown { nearest, .. } => nearest,
+            other => panic!("{other}"),
+        };
+        assert_eq!(proposed("jo", Role::Voice).as_deref(), Some("joe"));
+        assert_eq!(proposed("jo", Role::Llm), None);
+        assert_eq!(proposed("smollm", Role::Voice), None);
+        assert_eq!(
+            proposed("smollm", Role::Llm).as_deref(),
+            Some("smollm2-135m")
+        );
     }
 
     #[test]

@@ -183,6 +183,11 @@ impl WeightsError {
         )
     }
 
+    /// Whether the same command may succeed later, going on with what has come.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Network { .. } | Self::DiskFull { .. })
+    }
+
     /// An input or output error on `path`, told apart: a full disk is not a missing permission.
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::{Catalogue, Digest, Entry, File};
 pub use error::WeightsError;
-pub use own::{Addition, Import, add, import_file, remove};
+pub use own::{Addition, Import, add, add_and_pull, import_file, remove};
 pub use progress::{Progress, Silent};
 pub use pull::{Check, Options, Pulled, pull};
 pub use starter::{Machine, default_llm, needed, starter};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::catalogue::{self, Digest, Entry, File, Source, Table};
 use super::import::{Checkpoint, ImportError, Quant, convert};
 use super::landing::Landing;
-use super::pull::{Check, Options, enter, pull};
+use super::lock::Lock;
+use super::pull::{Check, Options, Pulled, carry_out, enter, pull};
 use super::{Progress, Role, Store, WeightsError, download};
 
 const HEADER: &str = "# The user's own weights. `hearken weights add`, `import` and `remove` write this file anew.\n\n";
@@ -42,6 +43,65 @@ pub fn add(
     wait: bool,
     progress: &dyn Progress,
 ) -> Result<(), WeightsError> {
+    let entry = entry_of(addition)?;
+    let _lock = enter(store, wait, progress)?;
+    let _ = fs::remove_dir(store.staging());
+    register(store, entry)
+}
+
+/// [`add`], and fetches it. What fails leaves the table as it was, but for one case: a first download that broke off and
+/// can be gone on with keeps its entry, so that it can be pulled or removed; the progress is told so.
+///
+/// # Errors
+/// Those of [`add`] and [`pull`].
+pub fn add_and_pull(
+    store: &Store,
+    addition: Addition,
+    options: Options,
+    progress: &dyn Progress,
+) -> Result<Vec<Pulled>, WeightsError> {
+    let entry = entry_of(addition)?;
+    let lock = enter(store, options.wait, progress)?;
+    let swept = || fs::remove_dir(store.staging());
+    let before = catalogue::read_own(&store.own_table())
+        .and_then(|before| register(store, entry.clone()).map(|()| before))
+        .inspect_err(|_| drop(swept()))?;
+    let catalogue = store.catalogue()?;
+    let wanted = [catalogue.get(&entry.name)?];
+    carry_out(store, &catalogue, &wanted, options.check, progress, &lock).inspect_err(|error| {
+        let name = &entry.name;
+        let part = |file: &File| download::unfinished(&store.staging(), &file.file);
+        let begun = |file: &File| fs::metadata(part(file)).is_ok_and(|part| part.len() > 0);
+        if error.is_passing() && entry.files.iter().any(begun) {
+            if !before.weights.iter().any(|e| e.name == *name) {
+                progress.note(&format!(
+                    "{name} stays in the list, with what has come of it: the same command or `hearken weights pull \
+                     {name}` goes on, `hearken weights remove {name}` drops it"
+                ));
+                return;
+            }
+        } else {
+            for file in &entry.files {
+                download::forget(&part(file));
+            }
+            let _ = swept();
+        }
+        if let Err(error) = write_back(store, &before, &lock) {
+            progress.note(&format!("{name} stays in the list: {error}"));
+        }
+    })
+}
+
+/// The table as it was; none where there was none.
+fn write_back(store: &Store, before: &Table, _lock: &Lock) -> Result<(), WeightsError> {
+    if !before.weights.is_empty() {
+        return write(store, before);
+    }
+    let path = store.own_table();
+    fs::remove_file(&path).map_err(|e| WeightsError::io("remove", &path, &e))
+}
+
+fn entry_of(addition: Addition) -> Result<Entry, WeightsError> {
     let refused = |problem: String| WeightsError::Refused { problem };
     catalogue::check_name(&addition.name).map_err(refused)?;
     catalogue::check_url(&addition.url).map_err(refused)?;
@@ -59,7 +119,7 @@ pub fn add(
         catalogue::check_url(&url).map_err(refused)?;
         files.push(from_url(format!("{file_name}.json"), url, sha256));
     }
-    let entry = Entry {
+    Ok(Entry {
         name: addition.name,
         role: addition.role,
         about: String::new(),
@@ -68,10 +128,7 @@ pub fn add(
         arch: String::new(),
         files,
         own: true,
-    };
-    let _lock = enter(store, wait, progress)?;
-    let _ = fs::remove_dir(store.staging());
-    register(store, entry)
+    })
 }
 
 /// Removes a name's files, what is unfinished of them, and, if it is the user's own, its entry. The paths removed.

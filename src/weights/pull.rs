@@ -66,12 +66,24 @@ pub fn pull(
     {
         return Ok(wanted.iter().map(|e| found(store, e)).collect());
     }
-    let _lock = enter(store, options.wait, progress)?;
+    let lock = enter(store, options.wait, progress)?;
+    carry_out(store, &catalogue, &wanted, options.check, progress, &lock)
+}
+
+/// Fetches what is not there, for who has the lock.
+pub(super) fn carry_out(
+    store: &Store,
+    catalogue: &Catalogue,
+    wanted: &[&Entry],
+    check: Check,
+    progress: &dyn Progress,
+    _lock: &Lock,
+) -> Result<Vec<Pulled>, WeightsError> {
     let mut work = Work {
         store,
-        catalogue: &catalogue,
-        staging: Staging::new(store, &catalogue),
-        check: options.check,
+        catalogue,
+        staging: Staging::new(store, catalogue),
+        check,
         progress,
     };
     let mut pulled = Vec::new();
@@ -162,10 +174,14 @@ impl Work<'_> {
         if is_right(self.store, entry, self.check) {
             return Ok(pulled);
         }
+        // None gets its name before all are there, so that one that cannot be had leaves the others as they were.
+        let mut landed = Vec::new();
+        for file in entry.files.iter().rev() {
+            landed.push((file, self.file(entry, file)?));
+        }
         let mut sizes = Vec::new();
         // The first comes last: where it is, the others are.
-        for file in entry.files.iter().rev() {
-            let landed = self.file(entry, file)?;
+        for (file, landed) in landed {
             sizes.push((file.file.clone(), landed.size));
             self.settle(landed, &self.store.dir().join(&file.file))?;
         }

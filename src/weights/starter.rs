@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::{Backend, Config, Fallback};
+use crate::listen::turn_end;
 
 /// Below this much memory the small language model is chosen, in bytes: Qwen 0.5B takes about 0.7 GB with its context,
 /// whisper and the voice 0.4 GB, and the desktop wants the rest.
@@ -47,8 +48,8 @@ pub fn default_llm(machine: Machine) -> &'static str {
     }
 }
 
-/// The names (or paths) that a configuration uses: speech-to-text, voice, language model, detectors of speech and of
-/// the end of a turn, runtime. A voice of eSpeak NG and an own server without fallback need none.
+/// The names (or paths) that a configuration uses: speech-to-text, voice, language model, detectors of speech, of the end
+/// of a turn and of a wake word, runtime. A voice of eSpeak NG and an own server without fallback need none.
 #[must_use]
 pub fn needed(config: &Config) -> Vec<String> {
     let mut names = vec![config.listen.model.clone()];
@@ -58,7 +59,15 @@ pub fn needed(config: &Config) -> Vec<String> {
     if config.reply.backend == Backend::Embedded || config.reply.fallback == Fallback::Embedded {
         names.push(config.reply.model.clone());
     }
-    names.extend(["silero-vad", "smart-turn", "onnxruntime"].map(str::to_owned));
+    names.push("silero-vad".to_owned());
+    if config.listen.turn_end && turn_end::knows(&config.listen.language) {
+        names.push("smart-turn".to_owned());
+    }
+    let wake = config.attention.wake_model.to_string_lossy();
+    if !wake.is_empty() {
+        names.extend(["wake-melspectrogram", "wake-embedding", &wake].map(str::to_owned));
+    }
+    names.push("onnxruntime".to_owned());
     names
 }
 
@@ -68,6 +77,11 @@ pub fn needed(config: &Config) -> Vec<String> {
 pub fn starter(config: &Config, machine: Machine) -> Vec<String> {
     let mut names = needed(config);
     names.retain(|name| !name.contains('/'));
+    suited(names, machine)
+}
+
+/// With the small language model in place of the large default where `machine` is small.
+pub(super) fn suited(mut names: Vec<String>, machine: Machine) -> Vec<String> {
     for name in &mut names {
         if name == LARGE_LLM {
             *name = default_llm(machine).to_owned();
@@ -138,6 +152,18 @@ mod tests {
         assert_eq!(
             starter(&config, big),
             ["silero-vad", "smart-turn", "onnxruntime"]
+        );
+        config.listen.turn_end = false;
+        config.attention.wake_model = "hey-marvin".into();
+        assert_eq!(
+            starter(&config, big),
+            [
+                "silero-vad",
+                "wake-melspectrogram",
+                "wake-embedding",
+                "hey-marvin",
+                "onnxruntime"
+            ]
         );
         config.reply.fallback = Fallback::Embedded;
         assert_eq!(

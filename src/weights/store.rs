@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::catalogue::{Catalogue, Entry};
-use super::starter::{LARGE_LLM, SMALL_LLM};
+use super::starter::{LARGE_LLM, Machine, SMALL_LLM, suited};
 use super::{Role, WeightsError};
 use crate::config::Config;
 
@@ -121,7 +121,7 @@ impl Store {
         if path.is_file() {
             return Ok(path.to_owned());
         }
-        Err(catalogue.get(name_or_path).map_or_else(|e| e, not_pulled))
+        Err(catalogue.unknown(name_or_path, Some(role)))
     }
 
     /// [`Store::locate`] for the language model, with one kindness: where the large default is not here and the small
@@ -205,6 +205,17 @@ impl Store {
         let mut names = super::needed(config);
         names.retain(|name| !here(name));
         Ok(names)
+    }
+
+    /// Those of [`Store::missing`] that can be pulled, as they suit `machine`.
+    ///
+    /// # Errors
+    /// Those of [`Catalogue::load`].
+    pub fn to_pull(&self, config: &Config, machine: Machine) -> Result<Vec<String>, WeightsError> {
+        let catalogue = self.catalogue()?;
+        let mut names = self.missing(config)?;
+        names.retain(|name| catalogue.find(name).is_some());
+        Ok(suited(names, machine))
     }
 }
 
