@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use hearken::audio::lasting::Lasting;
@@ -64,6 +64,8 @@ pub struct Args {
 
 /// A device that is waited for is looked for so often.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
+/// Whoever has handed over the conversation gives up its place within this.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// So long the last lines may take after everything has stopped.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -244,7 +246,7 @@ impl Place {
         let claim = match config.control.enabled {
             true => {
                 let socket = control::socket_path(&config.control.socket, store.data());
-                match Claim::new(&socket) {
+                match claim(&socket, args.take_over.is_some()) {
                     // Nobody has asked for this place: without it hearken cannot be steered, and works all the same.
                     Err(error @ ClaimError::Unusable { .. })
                         if config.control.socket.as_os_str().is_empty() =>
@@ -304,6 +306,19 @@ async fn follow(mut successor: Successor, stop: &Stop) -> anyhow::Result<()> {
                 }
                 successor.changed().await?;
             }
+        }
+    }
+}
+
+/// The right to the socket. Who takes over waits a moment for whoever had it, and is ending.
+fn claim(socket: &Path, takes_over: bool) -> Result<(Claim, UnixListener), ClaimError> {
+    let began = Instant::now();
+    loop {
+        match Claim::new(socket) {
+            Err(ClaimError::Taken { .. }) if takes_over && began.elapsed() < ENDS_WITHIN => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            claim => return claim,
         }
     }
 }

@@ -107,35 +107,25 @@ pub(crate) fn without_notes(text: &str) -> String {
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether `items` ends in the same run of items over and over: a single one eight times, a longer run five times,
-/// four or more items four times. People repeat themselves less; whisper, once it loops, does not stop.
+/// Whether `items` ends in the same run of items over and over.
 pub(super) fn is_loop<T: PartialEq>(items: &[T]) -> bool {
-    let times = |period| match period {
-        1 => 8,
-        2 | 3 => 5,
-        _ => 4,
-    };
-    first_round(items, times).is_some()
+    two_rounds(items).is_some()
 }
 
-/// As [`is_loop`], sooner, of what is only a beginning: so many of the items there are to the end of the first round. Whoever
-/// really says "no, no, no, no" has said no less by one.
-pub(super) fn first_round_of_beginning<T: PartialEq>(items: &[T]) -> Option<usize> {
-    let times = |period| match period {
-        1 => 4,
-        2 | 3 => 3,
-        _ => 2,
-    };
-    first_round(items, times)
-}
-
-/// The items to the end of the first round, where `items` ends in so many rounds of a period.
-fn first_round<T: PartialEq>(items: &[T], times: impl Fn(usize) -> usize) -> Option<usize> {
+/// Where `items` ends in the same run of items over and over, how many there are up to the end of the second round: a single
+/// item eight times, a longer run five times, four or more items four times. People repeat themselves less; whisper, once it
+/// loops, does not stop. Two rounds show still that it was said more than once.
+pub(super) fn two_rounds<T: PartialEq>(items: &[T]) -> Option<usize> {
     let n = items.len();
-    (1..=n / 2).find_map(|period| {
-        let span = period * times(period);
+    (1..=n / 4).find_map(|period| {
+        let times = match period {
+            1 => 8,
+            2 | 3 => 5,
+            _ => 4,
+        };
+        let span = period * times;
         let loops = span <= n && items[n - span..n - period] == items[n - span + period..];
-        loops.then(|| n - span + period)
+        loops.then(|| n - span + 2 * period)
     })
 }
 
@@ -150,20 +140,21 @@ mod tests {
     };
 
     #[test]
-    fn of_a_beginning_that_loops_there_is_one_round() {
+    fn of_a_loop_two_rounds_are_kept() {
         let kept = |text: &str| {
             let words: Vec<_> = text.split_whitespace().collect();
-            first_round_of_beginning(&words).map(|n| words[..n].join(" "))
+            two_rounds(&words).map(|n| words[..n].join(" "))
         };
-        let once = |text: &str| Some(text.to_owned());
+        let phrase = "how far is it ".repeat(4);
+        let kept_of = |text: &str| Some(text.to_owned());
         assert_eq!(
-            kept("no how far is it how far is it"),
-            once("no how far is it")
+            kept(&format!("no {phrase}")),
+            kept_of("no how far is it how far is it")
         );
-        assert_eq!(kept("what about what about what about"), once("what about"));
-        assert_eq!(kept("well no no no no"), once("well no"));
-        assert_eq!(kept("no no no"), None);
-        assert_eq!(kept("what about what about"), None);
+        assert_eq!(kept(&"no ".repeat(8)), kept_of("no no"));
+        // What people say.
+        assert_eq!(kept("yeah yeah yeah yeah yeah but what about paris"), None);
+        assert_eq!(kept("that is right that is right that is right"), None);
         assert_eq!(kept(""), None);
     }
 

@@ -282,7 +282,8 @@ impl Segmenter {
                 self.keen && silent == 0 && due
             }
         };
-        if !due {
+        // What is too short to be speech is dismissed at its end, and nobody's words before.
+        if !due || (silent > 0 && !self.endpointer.is_speech(voiced)) {
             return None;
         }
         Some(Partial {

@@ -16,7 +16,7 @@ use std::path::Path;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use crate::onnx::{self, OnnxError};
+use crate::onnx::{self, Lengths, OnnxError};
 use features::{BANDS, LogMel, SPECTRA};
 
 /// The languages that Smart Turn v3 was trained on, as its publisher lists them; `nb` and `nn` are Norwegian.
@@ -50,7 +50,7 @@ impl SmartTurn {
     /// have succeeded before.
     pub fn open(model: &Path) -> Result<Self, OnnxError> {
         let mut turn = Self {
-            session: onnx::session(model, 1)?,
+            session: onnx::session(model, 1, Lengths::Alike)?,
             path: model.display().to_string(),
             log_mel: LogMel::new(),
         };

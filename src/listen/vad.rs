@@ -8,7 +8,7 @@ use std::path::Path;
 use ort::session::Session;
 use ort::value::{Tensor, TensorRef};
 
-use crate::onnx::{self, OnnxError};
+use crate::onnx::{self, Lengths, OnnxError};
 
 /// Samples per frame at 16 kHz: 32 ms, the only frame size that Silero VAD v5 and later take.
 pub const FRAME: usize = 512;
@@ -51,7 +51,7 @@ impl Vad {
     /// [`onnx::init`] must have succeeded before.
     pub fn open(model: &Path) -> Result<Self, OnnxError> {
         let path = model.display().to_string();
-        let session = onnx::session(model, 1)?;
+        let session = onnx::session(model, 1, Lengths::Alike)?;
         let rate = Tensor::from_array(([1usize], vec![i64::from(crate::audio::EAR_RATE)]))
             .map_err(|e| unusable(&path, &e))?;
         let mut vad = Self {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use crate::onnx::{self, OnnxError};
+use crate::onnx::{self, Lengths, OnnxError};
 
 /// Samples a step: 80 ms.
 const STEP: usize = 1280;
@@ -180,7 +180,7 @@ fn keep_last(values: &mut VecDeque<f32>, length: usize) -> bool {
 
 impl Stage {
     fn open(path: &Path) -> Result<Self, OnnxError> {
-        let session = onnx::session(path, 1)?;
+        let session = onnx::session(path, 1, Lengths::Alike)?;
         let path = path.display().to_string();
         let ([input], [output]) = (session.inputs(), session.outputs()) else {
             return Err(unusable(&path, "a wake model has one input and one output"));

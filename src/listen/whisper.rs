@@ -216,10 +216,8 @@ impl Whisper {
         let mut watch = Watch {
             first_timestamp: self.first_timestamp,
             end_of_text: self.end_of_text,
-            glance,
             text: Vec::new(),
-            looped: false,
-            kept: None,
+            looped: None,
         };
         // SAFETY: `abort` and `watch` outlive `full`, which alone calls the callbacks, on this thread; and each
         // callback takes its pointer for what is given here.
@@ -236,7 +234,9 @@ impl Whisper {
         }
         let mut text = Vec::new();
         let (mut sum, mut tokens) = (0.0, 0u32);
-        let kept = watch.kept.and_then(|kept| u32::try_from(kept).ok());
+        // Of a beginning that goes round in circles, the beginning; the rest is no sound.
+        let kept = watch.looped.filter(|_| glance);
+        let kept = kept.and_then(|kept| u32::try_from(kept).ok());
         let (mut no_speech, mut end) = (0.0f32, None);
         for segment in self.state.as_iter() {
             no_speech = no_speech.max(segment.no_speech_probability());
@@ -253,7 +253,9 @@ impl Whisper {
         }
         Ok(Written {
             // A token may end within a character.
-            text: String::from_utf8_lossy(&text).into_owned(),
+            text: String::from_utf8_lossy(&text)
+                .trim_end_matches(char::REPLACEMENT_CHARACTER)
+                .to_owned(),
             evidence: Evidence {
                 mean_logprob: if tokens == 0 {
                     0.0
@@ -263,8 +265,8 @@ impl Whisper {
                 no_speech,
             },
             tokens,
-            looped: watch.looped,
-            end: end.map(|steps| steps * STEP),
+            looped: watch.looped.is_some(),
+            end: end.filter(|_| kept.is_none()).map(|steps| steps * STEP),
         })
     }
 }
@@ -331,8 +333,8 @@ impl Whisper {
         }
     }
 
-    /// Looks at no less of its context than `least`; when it loops, once more at all of it. Of a glance that loops there is one
-    /// round.
+    /// Looks at no less of its context than `least`; when it loops, once more at all of it. Of a glance that loops two
+    /// rounds are kept.
     fn read(
         &mut self,
         samples: &[f32],
@@ -361,7 +363,7 @@ impl Whisper {
         let language = &language[..];
         let context = cut_context(padded.len(), least);
         let mut written = self.write(&padded, language, (context, glance), abort)?;
-        if written.looped && context < FULL_CONTEXT {
+        if written.looped && !glance && context < FULL_CONTEXT {
             // Once in a while the cut is what makes it loop: look at everything.
             written = self.write(&padded, language, (FULL_CONTEXT, false), abort)?;
         }
@@ -378,7 +380,7 @@ impl Whisper {
             }
             written.append(next);
         }
-        let judged = match written.looped {
+        let judged = match written.looped && !glance {
             true => Err(Refused::Repetition),
             false => guard::judge(&written.text, written.evidence, self.settings.logprob_floor),
         };

@@ -20,7 +20,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::espeak_engine;
 use super::sentence;
 use super::voice::{Speech, Voice, VoiceError};
-use crate::onnx::{self, OnnxError};
+use crate::onnx::{self, Lengths, OnnxError};
 
 /// The phoneme that stands for nothing; Piper puts it between all others.
 const PAD: char = '_';
@@ -95,7 +95,7 @@ impl PiperVoice {
                 settings.speaker, config.num_speakers
             )));
         }
-        let session = onnx::session(onnx, settings.threads).map_err(|e| match e {
+        let session = onnx::session(onnx, settings.threads, Lengths::Any).map_err(|e| match e {
             OnnxError::Model { reason, .. } | OnnxError::Runtime { reason, .. } => failed(reason),
         })?;
         let mut voice = Self {

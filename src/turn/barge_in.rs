@@ -63,7 +63,24 @@ pub struct Interruption<'a> {
 }
 
 /// What becomes of the reply.
+///
+/// Of a short sound that was followed by silence only a word that stops or holds is believed: whisper makes some word of a cough or
+/// of half an "mm-hmm", and whoever goes on would speak over a reply at full loudness. The whole of it is judged soon.
 pub fn verdict(said: &Interruption<'_>) -> Verdict {
+    let short = said.over && (1..LEAST_MS).contains(&said.voiced_ms);
+    match judged(said) {
+        Verdict::Stop if short && !stops(said) => Verdict::Unclear,
+        Verdict::CarryOn if short => Verdict::Unclear,
+        verdict => verdict,
+    }
+}
+
+/// Whether it is the name or a stop word.
+fn stops(said: &Interruption<'_>) -> bool {
+    said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
+}
+
+fn judged(said: &Interruption<'_>) -> Verdict {
     let undecided = if said.over {
         Verdict::CarryOn
     } else {
@@ -77,7 +94,7 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
         return Verdict::Unclear;
     }
     let called = said.name.called(said.text);
-    let stops = called != Called::No || is_stop(said.text, said.language);
+    let stops = stops(said);
     // A reply that is held makes no echo.
     let echo = is_own(said.text, said.speaking) || (!stops && is_part(said.text, said.speaking));
     if echo && !said.held {
@@ -243,9 +260,21 @@ mod tests {
     }
 
     #[test]
-    fn a_short_word_is_looked_at_when_it_is_over() {
+    fn of_a_short_sound_that_is_over_only_a_word_that_stops_is_believed() {
         assert!(!is_worth_a_look(192, false));
         assert!(is_worth_a_look(192, true) && is_worth_a_look(256, false));
+        let judge = |text, voiced_ms| judge(Policy::Speech, text, true, voiced_ms);
+        for stops in ["Wait.", "Stop!", "Samantha."] {
+            assert_eq!(judge(stops, 192), Verdict::Stop, "{stops}");
+        }
+        assert_eq!(judge("Pause.", 192), Verdict::Hold);
+        for other in ["Amen.", "What?", "Yeah.", ""] {
+            assert_eq!(judge(other, 192), Verdict::Unclear, "{other}");
+        }
+        // The whole, whose length is not asked for, is judged as ever.
+        assert_eq!(judge("Amen.", 0), Verdict::Stop);
+        assert_eq!(judge("Yeah.", 0), Verdict::CarryOn);
+        assert_eq!(judge("Yeah.", 256), Verdict::CarryOn);
     }
 
     #[test]

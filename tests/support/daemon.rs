@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::sound_server::{SoundServer, ended_within};
 
@@ -22,12 +23,10 @@ pub const STOPS_WITHIN: Duration = Duration::from_secs(12);
 
 /// Where nothing of anybody's is: no other test's either, whose closed microphone would stay closed.
 fn memory() -> PathBuf {
+    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
     static ASKED: AtomicUsize = AtomicUsize::new(0);
-    std::env::temp_dir().join(format!(
-        "hearken-tests-{}/{}/conversation.db",
-        std::process::id(),
-        ASKED.fetch_add(1, Ordering::Relaxed)
-    ))
+    let number = ASKED.fetch_add(1, Ordering::Relaxed);
+    FOLDER.path().join(format!("{number}/conversation.db"))
 }
 
 /// Without the configuration of whoever runs the test.

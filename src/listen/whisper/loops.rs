@@ -8,18 +8,14 @@ use crate::listen::guard;
 
 /// Watches the tokens as they are written, and ends the text when they go round in circles.
 pub(super) struct Watch {
-    /// Tokens from here on are timestamps; tokens below the other are text.
+    /// Tokens from here on are timestamps.
     pub first_timestamp: WhisperTokenId,
-    /// See there.
+    /// Tokens below this are text.
     pub end_of_text: WhisperTokenId,
-    /// It is only a beginning.
-    pub glance: bool,
     /// What has been written, for the next look.
     pub text: Vec<WhisperTokenId>,
-    /// It went round in circles.
-    pub looped: bool,
-    /// Of a glance that went round in circles: so many of its tokens of text are what was said.
-    pub kept: Option<usize>,
+    /// It went round in circles: so many tokens of text there are to the end of the second round.
+    pub looped: Option<usize>,
 }
 
 /// whisper.cpp calls this before it chooses a token.
@@ -51,11 +47,8 @@ pub(super) unsafe extern "C" fn stop_loops(
     watch
         .text
         .extend(text.filter(|&id| id < watch.end_of_text && id < watch.first_timestamp));
-    match watch.glance {
-        true => watch.kept = guard::first_round_of_beginning(&watch.text),
-        false => watch.looped = guard::is_loop(&watch.text),
-    }
-    if !watch.looped && watch.kept.is_none() {
+    watch.looped = guard::two_rounds(&watch.text);
+    if watch.looped.is_none() {
         return;
     }
     // SAFETY: by contract; the vocabulary's length is the context's own.

@@ -45,6 +45,10 @@ impl Conductor {
             Some(Heard::SpeechDismissed) => {
                 self.ahead = None;
                 self.reading_on = None;
+                // Unless something before it is being judged, there is nothing to judge.
+                if !self.judging_whole() {
+                    self.probe.stop();
+                }
                 self.take(Input::SpeechDismissed);
             }
             Some(Heard::Utterance(utterance)) => self.utterance(utterance),

@@ -1,17 +1,16 @@
 //! The way of what is said over a reply, and when what is known of it.
 
-use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use hearken::audio::EAR_RATE;
 use hearken::config::{Config, Policy};
 use hearken::listen::confirm::Confirming;
 use hearken::listen::endpoint::EndpointSettings;
 use hearken::listen::name::Name;
 use hearken::listen::segment::Segmenter;
 use hearken::listen::transcribe::Transcriber as _;
-use hearken::listen::vad::{FRAME, Vad};
+use hearken::listen::vad::{FRAME, FRAME_MS, Vad};
 use hearken::listen::whisper::Whisper;
 use hearken::listen::{Heard, Partial};
 use hearken::turn::barge_in::{self, Interruption, OVER_MS};
@@ -22,8 +21,8 @@ use crate::cli::transcribe::{detector_path, whisper};
 /// The reply that sounds.
 const REPLY: &str = "Once upon a time there was a lighthouse. It stood alone on a rock in the sea, and nobody knew who \
     had built it.";
-/// Beginnings are looked at for so long, in ms from the first sound: later all has been decided.
-const LOOKS_FOR_MS: f64 = 2_000.0;
+/// Whoever is silent for so long has perhaps finished, in frames: 96 ms, what a detector needs to say so.
+const SILENT: usize = 3;
 
 /// What is known after so much of it.
 pub struct Look {
@@ -39,55 +38,82 @@ pub struct Look {
     pub verdict: Verdict,
 }
 
+impl Look {
+    fn stops(&self) -> bool {
+        matches!(self.verdict, Verdict::Stop | Verdict::Hold)
+    }
+}
+
 /// Something said over the reply.
 pub struct Life {
     /// Somebody wants to be heard.
     pub wish: bool,
-    /// So long it sounds, in ms.
-    pub sounds_ms: f64,
-    /// All of the beginnings that were told.
+    /// Which frames are heard, from the first one on.
+    pub audible: Vec<bool>,
+    /// What can be looked at while it is said.
     pub looks: Vec<Look>,
-    /// The whole of it.
+    /// The whole of it; `None` when the ear took it for no speech.
     pub whole: Option<Look>,
 }
 
 impl Life {
     /// When it was decided in ms since the first sound, and whether the reply was stopped, with one look after the other as
-    /// in a conversation. `None` when it was not heard at all.
+    /// in a conversation. `None` when nothing came of it.
     pub fn decided(&self) -> Option<(f64, bool)> {
-        let mut free = 0.0;
-        let mut goes_on = None;
-        let mut next = 0;
-        while let Some(look) = self.looks.get(next) {
+        let end = self
+            .whole
+            .as_ref()
+            .map_or(f64::INFINITY, |whole| whole.at_ms);
+        let (mut free, mut goes_on, mut next) = (0.0_f64, None, 0);
+        while next < self.looks.len() {
             // What was told while whisper read is looked at in its newest state.
-            let newest = self.looks[next..]
-                .iter()
-                .take_while(|l| l.at_ms <= free)
-                .count();
-            let (index, look) = match newest {
-                0 => (next, look),
-                more => (next + more - 1, &self.looks[next + more - 1]),
-            };
+            let told = self.looks[next..].iter().take_while(|l| l.at_ms <= free);
+            let index = next + told.count().saturating_sub(1);
+            let look = &self.looks[index];
             free = free.max(look.at_ms) + look.pass_ms;
+            // The end of the utterance calls off what is not read by then.
+            if free > end {
+                break;
+            }
             match look.verdict {
                 Verdict::Stop | Verdict::Hold => return Some((free, true)),
                 Verdict::CarryOn | Verdict::GoOn => _ = goes_on.get_or_insert(free),
-                Verdict::Unclear => {}
+                // It is made quieter again.
+                Verdict::Unclear => goes_on = None,
             }
             next = index + 1;
         }
-        let whole = self.whole.as_ref()?;
-        let at = whole.at_ms + whole.pass_ms;
-        match whole.verdict {
-            Verdict::Stop | Verdict::Hold => Some((at, true)),
-            _ => Some((goes_on.unwrap_or(at), false)),
-        }
+        let whole = self.whole.as_ref().map(|whole| {
+            let at = whole.at_ms + whole.pass_ms;
+            match whole.stops() {
+                true => (at, true),
+                false => (goes_on.unwrap_or(at), false),
+            }
+        });
+        whole.or(goes_on.map(|at| (at, false)))
     }
 
-    /// What is known of the first `ms`.
-    pub fn known_after(&self, ms: f64) -> Option<&Look> {
-        let whole = self.whole.as_ref().filter(|whole| whole.at_ms <= ms);
-        whole.or_else(|| self.looks.iter().rfind(|look| look.at_ms <= ms))
+    /// What is known of the first `ms`, if reading took no time. A reply that was stopped stays so.
+    pub fn known_after(&self, ms: f64) -> Option<Verdict> {
+        let looks = self.looks.iter().chain(&self.whole);
+        let mut known = looks.take_while(|look| look.at_ms <= ms).peekable();
+        known.peek()?;
+        let mut latest = None;
+        for look in known {
+            if look.stops() {
+                return Some(Verdict::Stop);
+            }
+            latest = Some(look.verdict);
+        }
+        latest
+    }
+
+    /// Whether it sounds after `ms`, as far as can be told then.
+    pub fn sounds_after(&self, ms: f64) -> bool {
+        let frames = (ms / f64::from(FRAME_MS)) as usize;
+        let heard = &self.audible[..frames.min(self.audible.len())];
+        let silent = heard.len() >= frames && heard.iter().rev().take(SILENT).all(|heard| !heard);
+        heard.len() >= frames && !silent
     }
 }
 
@@ -95,48 +121,48 @@ impl Life {
 pub struct Hearing<'a> {
     name: &'a Name,
     whisper: Confirming<Whisper>,
-    segmenter: Segmenter,
+    vad: PathBuf,
+    settings: EndpointSettings,
 }
 
 impl<'a> Hearing<'a> {
     pub fn open(config: &Config, name: &'a Name) -> anyhow::Result<Self> {
-        let vad = Vad::open(&detector_path(config)?)?;
+        let vad = detector_path(config)?;
         let mut whisper = Confirming::new(whisper(config, |_| {})?);
         whisper.expect(&name.prompt());
         let settings = EndpointSettings::from(&config.listen);
-        let mut segmenter = Segmenter::new(Box::new(vad), &settings);
-        segmenter.set_eager(true);
         Ok(Self {
             name,
             whisper,
-            segmenter,
+            vad,
+            settings,
         })
     }
 
-    /// What becomes of `sound`, of which the samples `spoken` are not silence.
-    pub fn hear(
-        &mut self,
-        sound: &[f32],
-        spoken: Range<usize>,
-        wish: bool,
-    ) -> anyhow::Result<Life> {
-        let ms = |samples: f64| samples * 1000.0 / f64::from(EAR_RATE);
+    /// What becomes of `sound`, of which the frames `audible` are heard.
+    pub fn hear(&mut self, sound: &[f32], audible: Vec<bool>, wish: bool) -> anyhow::Result<Life> {
+        let begin = audible.iter().position(|heard| *heard).unwrap_or_default();
         let mut life = Life {
             wish,
-            sounds_ms: ms(spoken.len() as f64),
+            audible: audible[begin..].to_vec(),
             looks: Vec::new(),
             whole: None,
         };
-        let (mut heard, mut told) = (0, Vec::new());
-        for part in sound.chunks(FRAME) {
-            self.segmenter.hear(part, &mut told)?;
-            heard += part.len();
-            let at_ms = ms(heard as f64 - spoken.start as f64);
+        let mut segmenter = Segmenter::new(Box::new(Vad::open(&self.vad)?), &self.settings);
+        segmenter.set_eager(true);
+        let (mut told, mut looked_at) = (Vec::new(), None);
+        for (frame, part) in sound.chunks(FRAME).enumerate() {
+            segmenter.hear(part, &mut told)?;
+            let at_ms = (frame as f64 + 1.0 - begin as f64) * f64::from(FRAME_MS);
             for event in told.drain(..) {
                 match event {
-                    Heard::Partial(said) if at_ms < LOOKS_FOR_MS => {
+                    Heard::Partial(said) if life.whole.is_none() => {
                         let over = said.silent_ms >= OVER_MS;
-                        if barge_in::is_worth_a_look(said.voiced_ms, over) {
+                        let extent = Some((said.voiced_ms, over));
+                        // As in a conversation, what has been looked at is not looked at again.
+                        let worth = barge_in::is_worth_a_look(said.voiced_ms, over);
+                        if worth && extent != looked_at {
+                            looked_at = extent;
                             life.looks.push(self.look(&said, at_ms)?);
                         }
                     }
@@ -203,20 +229,23 @@ mod tests {
         }
     }
 
+    fn life(looks: Vec<Look>, whole: Verdict) -> Life {
+        Life {
+            wish: true,
+            audible: vec![true, true, false, true, false, false, false, false],
+            looks,
+            whole: Some(look(1_000.0, whole)),
+        }
+    }
+
     #[test]
     fn one_look_follows_the_other_and_takes_the_newest_state() {
-        let life = |third, whole| Life {
-            wish: true,
-            sounds_ms: 700.0,
-            looks: vec![
-                look(300.0, Verdict::Unclear),
-                look(400.0, Verdict::Stop),
-                look(440.0, third),
-            ],
-            whole: Some(look(1_000.0, whole)),
+        let decided = |third, whole| {
+            let first = look(300.0, Verdict::Unclear);
+            // The first look ends at 450; what was known at 400 is old by then.
+            let looks = vec![first, look(400.0, Verdict::Stop), look(440.0, third)];
+            life(looks, whole).decided()
         };
-        // The first look ends at 450; what was known at 400 is old by then.
-        let decided = |third, whole| life(third, whole).decided();
         assert_eq!(
             decided(Verdict::Stop, Verdict::Unclear),
             Some((600.0, true))
@@ -229,11 +258,39 @@ mod tests {
             decided(Verdict::CarryOn, Verdict::CarryOn),
             Some((600.0, false))
         );
-        let known = life(Verdict::Unclear, Verdict::Stop);
+    }
+
+    #[test]
+    fn the_end_calls_off_what_is_not_read_by_then() {
+        let late = life(vec![look(900.0, Verdict::Stop)], Verdict::CarryOn);
+        assert_eq!(late.decided(), Some((1_150.0, false)));
+        let unheard = Life {
+            whole: None,
+            ..life(Vec::new(), Verdict::Stop)
+        };
+        assert_eq!(unheard.decided(), None);
+    }
+
+    #[test]
+    fn a_reply_that_was_stopped_stays_so() {
+        let looks = vec![look(300.0, Verdict::Stop), look(400.0, Verdict::CarryOn)];
+        let stopped = life(looks, Verdict::CarryOn);
+        assert_eq!(stopped.known_after(200.0), None);
+        assert_eq!(stopped.known_after(500.0), Some(Verdict::Stop));
+        let open = life(vec![look(300.0, Verdict::Unclear)], Verdict::CarryOn);
+        assert_eq!(open.known_after(500.0), Some(Verdict::Unclear));
+        assert_eq!(open.known_after(1_000.0), Some(Verdict::CarryOn));
+    }
+
+    #[test]
+    fn a_short_pause_is_no_end() {
+        let life = life(Vec::new(), Verdict::Stop);
+        let sounds: Vec<bool> = (1..=9)
+            .map(|n| life.sounds_after(32.0 * f64::from(n)))
+            .collect();
         assert_eq!(
-            known.known_after(420.0).map(|l| l.verdict),
-            Some(Verdict::Stop)
+            sounds,
+            [true, true, true, true, true, true, false, false, false]
         );
-        assert!(known.known_after(200.0).is_none());
     }
 }

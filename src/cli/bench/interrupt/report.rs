@@ -10,16 +10,48 @@ use super::hear::Life;
 const AFTER_MS: [f64; 8] = [300.0, 400.0, 500.0, 600.0, 800.0, 1_000.0, 1_200.0, 1_500.0];
 /// A decision is wished for within this, in ms.
 const WISHED_MS: f64 = 400.0;
-/// Whoever is silent for so long has perhaps finished, in ms: what a detector needs to say so.
-const SILENT_MS: f64 = 96.0;
 
-/// What can be known after so much sound.
+/// What can be known after so much sound. Parts of one, of all wishes or of all murmurs: as if there were as many of both.
+#[derive(Debug, PartialEq)]
 struct Known {
     after_ms: f64,
     /// Wishes that still sound, and murmurs that do.
-    sounding: [usize; 2],
-    /// By the words: stopped, goes on, open; of wishes, and of murmurs.
-    words: [[usize; 3]; 2],
+    sounding: [f64; 2],
+    /// By their words: wishes for which the reply was stopped, and murmurs for which it was.
+    stopped: [f64; 2],
+    /// Nothing is known of these by their words, or it goes on as yet.
+    open: [f64; 2],
+}
+
+impl Known {
+    fn new(lives: &[Life], after_ms: f64) -> Self {
+        let share = |wish: bool, is: &dyn Fn(&Life) -> bool| {
+            let of: Vec<_> = lives.iter().filter(|life| life.wish == wish).collect();
+            let count = of.iter().filter(|life| is(life)).count();
+            count as f64 / of.len().max(1) as f64
+        };
+        let both = |is: &dyn Fn(&Life) -> bool| [share(true, is), share(false, is)];
+        let verdict = |life: &Life| life.known_after(after_ms);
+        Self {
+            after_ms,
+            sounding: both(&|life| life.sounds_after(after_ms)),
+            stopped: both(&|life| verdict(life) == Some(Verdict::Stop)),
+            open: both(&|life| matches!(verdict(life), None | Some(Verdict::Unclear))),
+        }
+    }
+
+    /// The part of right decisions of "who still speaks wants to be heard".
+    fn by_length(&self) -> f64 {
+        f64::midpoint(self.sounding[0], 1.0 - self.sounding[1])
+    }
+
+    /// Right, wrong, open.
+    fn by_words(&self) -> [f64; 3] {
+        let [wishes, murmurs] = self.stopped;
+        let open = f64::midpoint(self.open[0], self.open[1]);
+        let right = f64::midpoint(wishes, 1.0 - murmurs - self.open[1]);
+        [right, 1.0 - right - open, open]
+    }
 }
 
 /// The report.
@@ -40,22 +72,23 @@ impl Report {
     pub fn new(lives: &[Life]) -> Self {
         let mut report = Self {
             of: [0; 2],
-            known: AFTER_MS.map(|ms| known(lives, ms)).into(),
+            known: AFTER_MS.map(|ms| Known::new(lives, ms)).into(),
             stopped_ms: Vec::new(),
             went_on_ms: Vec::new(),
             wrong: [0; 2],
             pass_ms: Vec::new(),
         };
         for life in lives {
-            report.of[kind(life)] += 1;
+            let kind = usize::from(!life.wish);
+            report.of[kind] += 1;
             let glances = life.looks.iter().filter(|look| !look.over);
             report.pass_ms.extend(glances.map(|look| look.pass_ms));
             match (life.wish, life.decided()) {
                 (true, Some((ms, true))) => report.stopped_ms.push(ms),
                 (false, Some((ms, false))) => report.went_on_ms.push(ms),
-                // What is not heard at all leaves a reply alone.
+                // What nothing comes of leaves a reply alone.
                 (false, None) => {}
-                _ => report.wrong[kind(life)] += 1,
+                _ => report.wrong[kind] += 1,
             }
         }
         report
@@ -68,42 +101,30 @@ impl Report {
 
     pub fn print(&self) {
         let [wishes, murmurs] = self.of;
-        println!("{wishes} wishes and {murmurs} murmurs over a reply\n");
         println!(
-            "            still sounding        by length alone   by words, if reading took no time"
+            "{wishes} wishes and {murmurs} murmurs over a reply; parts as if there were as many of both\n"
         );
-        println!("heard for   wishes    murmurs     right at best     right    wrong     open");
+        println!("            still sounding       by length   by words, if reading took no time");
+        println!("heard for   wishes   murmurs     right       right    wrong     open");
         for known in &self.known {
-            let [right, wrong, open] = known.by_words();
-            let share = |n| percent(n, wishes + murmurs);
+            let [right, wrong, open] = known.by_words().map(percent);
             println!(
-                "{:>6.0} ms   {:>4.0} %    {:>5.0} %     {:>10.0} %     {:>4.0} %   {:>4.0} %   {:>4.0} %",
+                "{:>6.0} ms   {:>4.0} %   {:>5.0} %     {:>3.0} %      {right:>4.0} %   {wrong:>4.0} %   {open:>4.0} %",
                 known.after_ms,
-                percent(known.sounding[0], wishes),
-                percent(known.sounding[1], murmurs),
-                self.by_length(known),
-                share(right),
-                share(wrong),
-                share(open),
+                percent(known.sounding[0]),
+                percent(known.sounding[1]),
+                percent(known.by_length()),
             );
         }
-        println!();
-        let ms = |values: &[f64], p| percentile(values, p).unwrap_or_default();
+        println!("\na glance of whisper's takes {}", times(&self.pass_ms));
         println!(
-            "a glance of whisper's takes {:.0} ms (95 %: {:.0} ms)",
-            ms(&self.pass_ms, 50),
-            ms(&self.pass_ms, 95)
-        );
-        println!(
-            "as it is: a wish stops the reply after {:.0} ms (95 %: {:.0} ms), and {} of {wishes} do not",
-            ms(&self.stopped_ms, 50),
-            ms(&self.stopped_ms, 95),
+            "as it is: a wish stops the reply after {}, and {} of {wishes} do not",
+            times(&self.stopped_ms),
             self.wrong[0]
         );
         println!(
-            "          after a murmur it goes on at {:.0} ms (95 %: {:.0} ms), and {} of {murmurs} stop it",
-            ms(&self.went_on_ms, 50),
-            ms(&self.went_on_ms, 95),
+            "          after a murmur it goes on at {}, and {} of {murmurs} stop it",
+            times(&self.went_on_ms),
             self.wrong[1]
         );
         println!(
@@ -111,13 +132,6 @@ impl Report {
             self.within(),
             wishes + murmurs
         );
-    }
-
-    /// The share of right decisions, in percent, of "who still speaks wants to be heard", when wishes and murmurs are as many.
-    fn by_length(&self, known: &Known) -> f64 {
-        let [wishes, murmurs] = known.sounding;
-        let (heard, left) = (percent(wishes, self.of[0]), percent(murmurs, self.of[1]));
-        (heard + 100.0 - left) / 2.0
     }
 
     pub fn json(&self) -> Value {
@@ -130,7 +144,7 @@ impl Report {
                     "after_ms": known.after_ms,
                     "wishes_sounding": known.sounding[0],
                     "murmurs_sounding": known.sounding[1],
-                    "by_length_percent": self.by_length(known),
+                    "by_length": known.by_length(),
                     "by_words": { "right": right, "wrong": wrong, "open": open },
                 })
             })
@@ -151,42 +165,60 @@ impl Report {
     }
 }
 
-impl Known {
-    /// Right, wrong, open.
-    fn by_words(&self) -> [usize; 3] {
-        let [wishes, murmurs] = self.words;
-        [
-            wishes[0] + murmurs[1],
-            wishes[1] + murmurs[0],
-            wishes[2] + murmurs[2],
-        ]
+/// The median and the 95th percentile.
+fn times(values: &[f64]) -> String {
+    match (percentile(values, 50), percentile(values, 95)) {
+        (Some(median), Some(most)) => format!("{median:.0} ms (95 %: {most:.0} ms)"),
+        _ => "no time".into(),
     }
 }
 
-fn known(lives: &[Life], after_ms: f64) -> Known {
-    let mut known = Known {
-        after_ms,
-        sounding: [0; 2],
-        words: [[0; 3]; 2],
-    };
-    for life in lives {
-        let look = life.known_after(after_ms);
-        let sounds = life.sounds_ms + SILENT_MS > after_ms;
-        known.sounding[kind(life)] += usize::from(sounds);
-        let words = match look.map(|look| look.verdict) {
-            Some(Verdict::Stop | Verdict::Hold) => 0,
-            Some(Verdict::CarryOn | Verdict::GoOn) => 1,
-            Some(Verdict::Unclear) | None => 2,
+fn percent(part: f64) -> f64 {
+    100.0 * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hear::Look;
+    use super::*;
+
+    fn life(wish: bool, frames: usize, verdict: Option<Verdict>) -> Life {
+        let look = |verdict| Look {
+            at_ms: 350.0,
+            pass_ms: 100.0,
+            over: false,
+            text: String::new(),
+            verdict,
         };
-        known.words[kind(life)][words] += 1;
+        Life {
+            wish,
+            audible: [vec![true; frames], vec![false; 40]].concat(),
+            looks: verdict.into_iter().map(look).collect(),
+            whole: None,
+        }
     }
-    known
-}
 
-fn kind(life: &Life) -> usize {
-    usize::from(!life.wish)
-}
-
-fn percent(part: usize, of: usize) -> f64 {
-    100.0 * part as f64 / of.max(1) as f64
+    #[test]
+    fn wishes_and_murmurs_weigh_the_same_however_many_there_are() {
+        let mut lives = vec![
+            life(false, 5, Some(Verdict::CarryOn)),
+            life(false, 20, None),
+        ];
+        for _ in 0..3 {
+            lives.push(life(true, 20, Some(Verdict::Stop)));
+        }
+        lives.push(life(true, 5, Some(Verdict::CarryOn)));
+        let known = Known::new(&lives, 400.0);
+        assert_eq!(known.sounding, [0.75, 0.5]);
+        assert!((known.by_length() - 0.625).abs() < 1e-9);
+        // Three wishes of four and one murmur of two are right; one wish is wrong; a murmur is open.
+        let [right, wrong, open] = known.by_words();
+        assert!((right - 0.625).abs() < 1e-9, "{right}");
+        assert!((wrong - 0.125).abs() < 1e-9, "{wrong}");
+        assert!((open - 0.25).abs() < 1e-9, "{open}");
+        let report = Report::new(&lives);
+        assert_eq!((report.of, report.wrong), ([4, 2], [1, 0]));
+        assert_eq!(report.stopped_ms, [450.0; 3]);
+        assert_eq!(report.within(), 0);
+    }
 }
