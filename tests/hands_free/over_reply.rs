@@ -146,6 +146,30 @@ async fn a_murmur_only_makes_it_quieter_for_a_moment() {
     room.leave().await;
 }
 
+/// A word as short as "wait" stops the reply before the utterance has ended; what is shorter is a click, whatever could be read
+/// in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_stop_is_heard_at_once_and_a_click_never() {
+    let mut room = enter(&["Samantha, tell me a story.", "Stop!"], vec![STORY]);
+    room.speaking(0).await;
+    let silence = |ms: usize| vec![0.0; ms * EAR_RATE as usize / 1000];
+    let reads = room.reads.lock().unwrap().len();
+    room.feed.play([spoken(1, 96), silence(1_500)].concat());
+    let seen = room
+        .until("full loudness", |e| matches!(e, Event::Restored { .. }))
+        .await;
+    assert!(seen.iter().any(|e| matches!(e, Event::Ducked { .. })));
+    assert_eq!(room.reads.lock().unwrap().len(), reads, "a click was read");
+    // Less silence than ends an utterance.
+    room.feed.play([spoken(1, 200), silence(400)].concat());
+    room.until("the interruption", |e| {
+        matches!(e, Event::Interrupted { .. })
+    })
+    .await;
+    room.feed.play(silence(1_500));
+    room.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_stops_and_asks_nobody() {
     let mut room = enter(&["Samantha, tell me a story.", "Stop!"], vec![STORY]);
