@@ -12,7 +12,7 @@ files=(
   share/zsh/site-functions/_hearken
 )
 # The README, and whatever it and these link to, at the same place beside each other, so that links lead somewhere.
-documents=(LICENSE ./*.md docs/*.md assets/commands.toml tests/peers/README.md)
+documents=(LICENSE ./*.md docs/*.md docs/*.svg assets/commands.toml tests/peers/README.md)
 
 install_all() {
   local data document

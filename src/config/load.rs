@@ -216,11 +216,18 @@ fn unknown(key: &str) -> String {
     paths(&schema(), "", &mut known);
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let mut elsewhere = known.iter().filter(|k| last(k) == last(key));
-    let nearest = spelling::nearest(key, known.iter().map(String::as_str)).or_else(|| {
-        // The right name in the wrong section, or in none.
-        let only = elsewhere.next().map(String::as_str);
-        only.filter(|_| elsewhere.next().is_none())
-    });
+    let nearest = spelling::nearest(key, known.iter().map(String::as_str))
+        .or_else(|| {
+            // The right name in the wrong section, or in none.
+            let only = elsewhere.next().map(String::as_str);
+            only.filter(|_| elsewhere.next().is_none())
+        })
+        .or_else(|| {
+            // The section at least.
+            let (section, _) = key.split_once('.')?;
+            let sections = known.iter().filter(|known| !known.contains('.'));
+            spelling::nearest(section, sections.map(String::as_str))
+        });
     match nearest {
         Some(near) => format!("there is no key {key:?}; the nearest is {near:?}"),
         None => format!("there is no key {key:?}; `hearken config --default` prints every key"),
