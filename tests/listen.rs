@@ -10,7 +10,7 @@ use hearken::audio::wav;
 use hearken::config::Config;
 use hearken::listen::continuing::Continuing;
 use hearken::listen::segment::Segmenter;
-use hearken::listen::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
+use hearken::listen::transcribe::{Refused, Stretch, TranscribeError, Transcriber, Transcript};
 use hearken::listen::vad::{FRAME, SpeechDetector as _, Vad};
 use hearken::listen::whisper::{FULL_CONTEXT, Whisper, WhisperSettings};
 use hearken::listen::{Heard, Utterance};
@@ -293,6 +293,26 @@ fn a_glance_reads_how_people_begin() {
         let text = whisper.glance(beginning, &never).unwrap().text;
         assert!(text.to_lowercase().contains(words), "{file}: {text}");
     }
+}
+
+/// Of a beginning with little sound whisper often goes round in circles. Its first words are what was said.
+#[test]
+fn a_glance_that_goes_round_in_circles_keeps_its_beginning() {
+    let mut whisper = open(|settings| settings.prompt = "Samantha.".into());
+    let never = AtomicBool::new(false);
+    let mut longest = 0;
+    for file in ["goforward.raw", "something.raw", "numbers.raw"] {
+        let said = utterances(&[vec![0.0; 16_000], person(file), vec![0.0; 24_000]].concat());
+        let said = &said[0].samples;
+        // From a third of a second of speech on, as a conversation asks.
+        for end in (8_000 + 5_120..said.len().min(8_000 + 24_000)).step_by(1_536) {
+            let seen = whisper.glance(&said[..end], &never).unwrap();
+            assert_ne!(seen.refused, Some(Refused::Repetition), "{file} to {end}");
+            longest = longest.max(seen.text.split_whitespace().count());
+        }
+    }
+    // A second and a half of speech.
+    assert!((3..12).contains(&longest), "{longest} words");
 }
 
 #[test]
