@@ -237,6 +237,20 @@ mod tests {
         }
     }
 
+    /// What is left of a beginning that goes round in circles.
+    #[test]
+    fn what_is_read_twice_means_what_it_means_once() {
+        for (text, verdict) in [
+            ("Stop. Stop.", Verdict::Stop),
+            ("Samantha. Samantha.", Verdict::Stop),
+            ("How far is it? How far is it?", Verdict::Stop),
+            ("Uh-huh. Uh-huh.", Verdict::CarryOn),
+            ("Okay. Okay.", Verdict::CarryOn),
+        ] {
+            assert_eq!(judge(Policy::Speech, text, false, 500), verdict, "{text}");
+        }
+    }
+
     #[test]
     fn a_doubtful_word_is_a_murmur_and_a_stop_word_never_is() {
         let doubtful = |text| judge_sure(Policy::Speech, text, true, 400, -0.9);
