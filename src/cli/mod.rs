@@ -9,6 +9,7 @@ mod converse;
 mod ctl;
 mod devices;
 mod exit;
+mod heap;
 mod process;
 mod push;
 mod reload;

@@ -26,6 +26,7 @@ use nix::unistd::Pid;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{Mutex, watch};
 
+use super::heap;
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
@@ -162,6 +163,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 };
                 let bus = Bus::default();
                 let events = bus.subscribe();
+                tokio::spawn(heap::give_back(bus.subscribe()));
                 // A terminal that closes wishes an end, not another configuration.
                 let terminal = std::io::stdin().is_terminal() || std::io::stdout().is_terminal();
                 if terminal {
