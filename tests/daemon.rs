@@ -8,7 +8,7 @@ mod support;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -123,6 +123,16 @@ fn is_steered_from_a_shell() {
     assert_eq!(
         (&status["microphone"], &status["muted"]),
         (&true.into(), &false.into())
+    );
+    // A mistake in the file keeps nobody from closing the microphone.
+    let broken = dir.path().join("broken.toml");
+    std::fs::write(&broken, "[listne]\n").unwrap();
+    let broken = ["--config", broken.to_str().unwrap(), "ctl", "status"];
+    let (code, _, said) = hearken(&server, &broken);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("listne") && said.contains("passed over"),
+        "{said}"
     );
     let spoken = dir.path().join("said.wav");
     let recorder = server.record_speaker(&spoken);
@@ -580,6 +590,39 @@ fn uses_the_device_that_is_chosen() {
     assert_eq!(hearken(&["ctl", "shutdown"]).0, Some(0));
     let (code, said) = daemon.end();
     assert_eq!(code, Some(0), "{said:?}");
+}
+
+/// The name alone wants no answer; the recording after it does.
+#[test]
+fn converses_after_a_recording_of_the_name_alone() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let said = |text: &str, file: &str| {
+        let path = dir.path().join(file);
+        let mut say = by_default(Command::new(HEARKEN));
+        let say = say.args(["say", text, "--out"]).arg(&path).status();
+        assert!(say.unwrap().success());
+        path
+    };
+    let mut command = by_default(Command::new(HEARKEN));
+    command
+        .args(["converse", "--json", "--in"])
+        .arg(said("Samantha.", "name.wav"))
+        .arg("--in")
+        .arg(said("How many days are in a week?", "question.wav"))
+        .arg("--out")
+        .arg(dir.path().join("replies.wav"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut converse = command.spawn().unwrap();
+    let ended = ended_within(&mut converse, BOUND);
+    let _ = converse.kill();
+    let output = converse.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(ended && output.status.success(), "{told}");
+    assert!(told.contains("name.wav"), "{told}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["turns"].as_array().unwrap().len(), 1, "{result}");
 }
 
 /// Three questions in one conversation on files, spoken by hearken's own voice; the replies are read back.

@@ -153,7 +153,7 @@ async fn ask(
                 listening(&mut events).await;
             }
             None if stop.is_cancelled() => break,
-            None => eprintln!("hearken: no words were heard in {name}"),
+            None => eprintln!("hearken: no words that want an answer were heard in {name}"),
         }
     }
     feed.end();
@@ -185,7 +185,14 @@ async fn turn(
         };
         match event {
             Ok(Event::TurnStarted { .. }) => alive = true,
-            Ok(Event::NothingSaid { .. } | Event::TurnCancelled { .. }) => alive = false,
+            // The name alone, words for somebody else, a command that needs no answer: nothing more comes of these.
+            Ok(
+                Event::NothingSaid { .. }
+                | Event::TurnCancelled { .. }
+                | Event::Called
+                | Event::Overheard
+                | Event::Listening,
+            ) => alive = false,
             Ok(Event::TurnFinished(report)) => return Some(report),
             Err(RecvError::Closed) => return None,
             Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -24,7 +24,7 @@ mod weights;
 mod wire;
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -125,7 +125,21 @@ pub fn main() -> ExitCode {
     if let Some(result) = without {
         return outcome(result);
     }
+    // Who steers a hearken that runs needs little more than its socket, and a mistake in the file is no reason not to be able to
+    // close the microphone.
+    let steers = match &cli.command {
+        Command::Ctl(_) | Command::Top(_) | Command::UpgradeRestart(_) => true,
+        Command::Service(args) => args.is_of_what_is_there(),
+        _ => false,
+    };
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
+        .or_else(|error| match steers {
+            true => {
+                eprintln!("hearken: {error}; the file is passed over");
+                hearken::config::load(Some(Path::new("/dev/null")), &cli.set)
+            }
+            false => Err(error),
+        })
         .map_err(anyhow::Error::from)
         .and_then(|config| {
             let source = reload::Source {

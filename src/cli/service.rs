@@ -24,6 +24,13 @@ pub struct Args {
     wish: Wish,
 }
 
+impl Args {
+    /// Whether the configuration is of no weight: it is about a service that is there.
+    pub(super) fn is_of_what_is_there(&self) -> bool {
+        !matches!(self.wish, Wish::Install { .. })
+    }
+}
+
 #[derive(Subcommand)]
 enum Wish {
     /// Write the unit, and start it now and with every session

@@ -58,6 +58,12 @@ pub enum KeyError {
         /// Its name.
         name: String,
     },
+    /// What should be a variable's name is none that people give, and may be the key itself: it is not told.
+    #[error(
+        "it names no environment variable that is set; it is the name of a variable that holds the key, such as HEARKEN_API_KEY, and \
+         not the key itself"
+    )]
+    NoName,
     /// The file cannot be read.
     #[error("{path}: {reason}")]
     Unreadable {
@@ -104,11 +110,18 @@ pub fn from_env(name: &str) -> Result<Secret, KeyError> {
     let place = format!("the environment variable {name}");
     match std::env::var(name) {
         Ok(key) => Secret::new(&key, &place),
-        Err(std::env::VarError::NotPresent) => Err(KeyError::NotSet {
+        Err(std::env::VarError::NotPresent) if is_customary(name) => Err(KeyError::NotSet {
             name: name.to_owned(),
         }),
+        Err(std::env::VarError::NotPresent) => Err(KeyError::NoName),
         Err(std::env::VarError::NotUnicode(_)) => Err(KeyError::Unprintable { place }),
     }
+}
+
+/// Whether it looks as names of variables do: capitals, digits and underscores. Keys do not.
+fn is_customary(name: &str) -> bool {
+    name.bytes()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// The key in the file at `path`, which only its owner may read (mode 0600 or stricter).
@@ -216,6 +229,10 @@ mod tests {
         assert!(from_env("CARGO_PKG_NAME").is_ok());
         let error = from_env("HEARKEN_NO_SUCH_KEY").unwrap_err();
         assert!(error.to_string().contains("HEARKEN_NO_SUCH_KEY"));
+        for key in ["sk-live-123456", "gsk_abcdef0123"] {
+            let told = from_env(key).unwrap_err().to_string();
+            assert!(!told.contains(key) && told.contains("name"), "{told}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::cli::transcribe::{detector_path, whisper};
 /// The reply that sounds.
 const REPLY: &str = "Once upon a time there was a lighthouse. It stood alone on a rock in the sea, and nobody knew who \
     had built it.";
+/// Beginnings are looked at for so long, in ms from the first sound: nobody murmurs longer, and a wish has stopped the reply by then.
+const LOOKS_FOR_MS: f64 = 2_500.0;
 /// Whoever is silent for so long has perhaps finished, in frames: 96 ms, what a detector needs to say so.
 const SILENT: usize = 3;
 
@@ -160,7 +162,8 @@ impl<'a> Hearing<'a> {
                         let over = said.silent_ms >= OVER_MS;
                         let extent = Some((said.voiced_ms, over));
                         // As in a conversation, what has been looked at is not looked at again.
-                        let worth = barge_in::is_worth_a_look(said.voiced_ms, over);
+                        let worth =
+                            at_ms < LOOKS_FOR_MS && barge_in::is_worth_a_look(said.voiced_ms, over);
                         if worth && extent != looked_at {
                             looked_at = extent;
                             life.looks.push(self.look(&said, at_ms)?);
