@@ -80,6 +80,35 @@ fn stops(said: &Interruption<'_>) -> bool {
     said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
 }
 
+/// What is said twice, once: two rounds are left of a beginning that goes round in circles.
+fn once(text: &str) -> &str {
+    let plain = |word: &str| {
+        word.trim_matches(|c: char| !c.is_alphanumeric())
+            .to_lowercase()
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (first, second) = words.split_at(words.len() / 2);
+    let same =
+        first.len() == second.len() && first.iter().zip(second).all(|(a, b)| plain(a) == plain(b));
+    match second.first().filter(|_| same) {
+        // Both are pieces of the same text.
+        Some(second) => text[..second.as_ptr() as usize - text.as_ptr() as usize].trim_end(),
+        None => text,
+    }
+}
+
+/// Whether it is one word, however often: whisper makes "Emma. Emma." of "mm-hmm".
+fn is_one_word(text: &str) -> bool {
+    let plain = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        word.to_lowercase()
+    };
+    let mut words = text.split_whitespace().map(plain);
+    words
+        .next()
+        .is_some_and(|first| words.all(|word| word == first))
+}
+
 fn judged(said: &Interruption<'_>) -> Verdict {
     let undecided = if said.over {
         Verdict::CarryOn
@@ -125,13 +154,13 @@ fn judged(said: &Interruption<'_>) -> Verdict {
             ) => return Verdict::CarryOn,
             _ => {}
         }
-    } else if said.voiced_ms < COMMAND_MS && may_become_command(wanted, said.language) {
+    } else if said.voiced_ms < COMMAND_MS && may_become_command(once(wanted), said.language) {
         return Verdict::Unclear;
     }
     if called != Called::No {
         return Verdict::Stop;
     }
-    let one_word = said.text.split_whitespace().count() == 1;
+    let one_word = is_one_word(said.text);
     // What whisper makes of the first syllables of "speak louder" is some word or other.
     let begun = !said.over && said.voiced_ms < SENTENCE_MS;
     let doubtful = one_word && (begun || said.mean_logprob < DOUBTFUL) && !stops;
@@ -246,6 +275,9 @@ mod tests {
             ("How far is it? How far is it?", Verdict::Stop),
             ("Uh-huh. Uh-huh.", Verdict::CarryOn),
             ("Okay. Okay.", Verdict::CarryOn),
+            ("Emma. Emma.", Verdict::Unclear),
+            ("Tha. Tha. Tha.", Verdict::Unclear),
+            ("Speak loud. Speak loud.", Verdict::Unclear),
         ] {
             assert_eq!(judge(Policy::Speech, text, false, 500), verdict, "{text}");
         }
