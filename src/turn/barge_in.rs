@@ -80,33 +80,29 @@ fn stops(said: &Interruption<'_>) -> bool {
     said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
 }
 
-/// What is said twice, once: two rounds are left of a beginning that goes round in circles.
-fn once(text: &str) -> &str {
+/// The words of `text` as they are compared.
+fn plain_words(text: &str) -> Vec<String> {
     let plain = |word: &str| {
-        word.trim_matches(|c: char| !c.is_alphanumeric())
-            .to_lowercase()
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        word.to_lowercase()
     };
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (first, second) = words.split_at(words.len() / 2);
-    let same =
-        first.len() == second.len() && first.iter().zip(second).all(|(a, b)| plain(a) == plain(b));
-    match second.first().filter(|_| same) {
-        // Both are pieces of the same text.
-        Some(second) => text[..second.as_ptr() as usize - text.as_ptr() as usize].trim_end(),
-        None => text,
+    text.split_whitespace().map(plain).collect()
+}
+
+/// What is said twice, once: two rounds are left of a beginning that goes round in circles.
+fn once(text: &str) -> String {
+    let words = plain_words(text);
+    match words.split_at(words.len() / 2) {
+        (first, second) if first == second => first.join(" "),
+        _ => text.to_owned(),
     }
 }
 
 /// Whether it is one word, however often: whisper makes "Emma. Emma." of "mm-hmm".
 fn is_one_word(text: &str) -> bool {
-    let plain = |word: &str| {
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        word.to_lowercase()
-    };
-    let mut words = text.split_whitespace().map(plain);
-    words
-        .next()
-        .is_some_and(|first| words.all(|word| word == first))
+    let mut words = plain_words(text);
+    words.dedup();
+    words.len() == 1
 }
 
 fn judged(said: &Interruption<'_>) -> Verdict {
@@ -154,7 +150,7 @@ fn judged(said: &Interruption<'_>) -> Verdict {
             ) => return Verdict::CarryOn,
             _ => {}
         }
-    } else if said.voiced_ms < COMMAND_MS && may_become_command(once(wanted), said.language) {
+    } else if said.voiced_ms < COMMAND_MS && may_become_command(&once(wanted), said.language) {
         return Verdict::Unclear;
     }
     if called != Called::No {
