@@ -26,6 +26,8 @@ pub enum Outcome {
     /// So many ms after its end the answer began to sound.
     Answered(Option<f64>),
     /// It was taken for somebody else's, or for no words.
+    NotForIt(String),
+    /// Nothing was told of it at all.
     NotHeard(String),
     Failed(String),
 }
@@ -122,7 +124,7 @@ impl Desk {
     /// nobody asked for is none.
     pub fn outcome(&mut self) -> Outcome {
         let until = Instant::now() + ANSWERS_WITHIN;
-        let mut within = ANSWERS_WITHIN;
+        let (mut within, mut heard) = (ANSWERS_WITHIN, false);
         loop {
             let kinds = [
                 "turn_finished",
@@ -132,12 +134,18 @@ impl Desk {
                 "called",
             ];
             let Some(event) = self.wait(&kinds, within) else {
-                return Outcome::NotHeard(self.seen.join(", "));
+                let seen = self.seen.join(", ");
+                return match heard {
+                    true => Outcome::NotForIt(seen),
+                    false => Outcome::NotHeard(seen),
+                };
             };
-            within = match event["event"].as_str().unwrap() {
-                "overheard" | "nothing_said" => THINKS_AGAIN,
-                _ => until.saturating_duration_since(Instant::now()),
-            };
+            within = until.saturating_duration_since(Instant::now());
+            match event["event"].as_str().unwrap() {
+                "overheard" | "nothing_said" => (heard, within) = (true, THINKS_AGAIN),
+                "turn_started" | "called" => heard = false,
+                _ => {}
+            }
             let asked = event["transcript"]
                 .as_str()
                 .is_some_and(|text| !text.is_empty());

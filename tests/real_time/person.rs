@@ -65,6 +65,13 @@ const DEAF: Duration = Duration::from_secs(2);
 /// What is told of a device: of the microphone, and of the loudspeaker.
 const DEVICES: usize = 2;
 
+/// What happened right before something is said to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    Nothing,
+    Fault,
+}
+
 pub struct Person<'a> {
     desk: &'a mut Desk,
     watch: &'a Watch,
@@ -103,7 +110,7 @@ impl<'a> Person<'a> {
             Scene::Command => {
                 let text = COMMANDS[self.commanded % COMMANDS.len()];
                 self.commanded += 1;
-                self.call(text, true);
+                self.call(text, After::Nothing);
             }
             Scene::Talk => self.talk(),
             Scene::Sound => {
@@ -141,24 +148,33 @@ impl<'a> Person<'a> {
 
     fn ask(&mut self) {
         let question = self.question();
-        self.call(question, true);
+        self.call(question, After::Nothing);
     }
 
-    /// Says something to it that is to be answered. Whom it takes to speak to somebody else says it `again`, once, as people do.
-    fn call(&mut self, text: &str, again: bool) {
+    /// Says something to it that is to be answered. Whom it takes to speak to somebody else says it again, once, as people do.
+    fn call(&mut self, text: &str, after: After) {
         let wav = self.call_of(text);
         self.desk.say(&wav);
-        match self.desk.outcome() {
-            Outcome::Answered(latency_ms) => self.watch.answered(latency_ms),
-            Outcome::NotHeard(seen) if again => {
-                self.watch.missed(format!("{text}: {seen}"));
-                self.rest();
-                return self.call(text, false);
+        let mut outcome = self.desk.outcome();
+        if let Outcome::NotForIt(seen) = &outcome {
+            let seen = format!("{text}: {seen}");
+            match after {
+                After::Nothing => self.watch.missed(seen),
+                After::Fault => self.watch.missed_after_a_fault(seen),
             }
-            Outcome::NotHeard(seen) => self.watch.lost(format!("{text}: no answer, but {seen}")),
-            Outcome::Failed(why) => self.watch.lost(format!("{text}: {why}")),
+            self.rest();
+            self.desk.say(&wav);
+            outcome = self.desk.outcome();
         }
+        self.answered(text, outcome);
         self.rest();
+    }
+
+    fn answered(&self, text: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered(latency_ms) => self.watch.answered(latency_ms),
+            other => self.watch.lost(format!("{text}: {other:?}")),
+        }
     }
 
     /// After whatever happens it is idle again.
@@ -238,31 +254,29 @@ impl<'a> Person<'a> {
             return;
         }
         self.desk.wait(&[], LISTENED);
-        self.desk.say(&wav);
-        let mut stopped = self
-            .desk
-            .wait(&["interrupted", "turn_finished"], STOPS_WITHIN);
-        if stopped.is_none() {
-            self.watch
-                .missed(format!("{with}: {}", self.desk.seen.join(", ")));
-            self.desk.say(&wav);
-            stopped = self
-                .desk
-                .wait(&["interrupted", "turn_finished"], STOPS_WITHIN);
-        }
-        let interrupted = stopped.is_some_and(|event| event["event"] == "interrupted");
-        match interrupted {
-            true => self.watch.interrupted(),
-            false => {
+        let mut stopped = None;
+        for again in [false, true] {
+            if again {
                 let seen = self.desk.seen.join(", ");
-                self.watch.lost(format!("an interruption, {with}: {seen}"));
+                self.watch.missed(format!("{with}: {seen}"));
+            }
+            self.desk.say(&wav);
+            let kinds = ["interrupted", "turn_finished"];
+            stopped = self.desk.wait(&kinds, STOPS_WITHIN);
+            if stopped.is_some() {
+                break;
             }
         }
-        if interrupted && with == OTHERWISE {
-            match self.desk.outcome() {
-                Outcome::Answered(latency_ms) => self.watch.answered(latency_ms),
-                other => self.watch.lost(format!("{with}: {other:?}")),
-            }
+        let seen = self.desk.seen.join(", ");
+        match stopped.map(|event| event["event"] == "interrupted") {
+            Some(true) => self.watch.interrupted(),
+            // It was over before it was understood; what was said was for it nevertheless.
+            Some(false) => self.watch.missed(format!("{with}, at the end: {seen}")),
+            None => return self.watch.lost(format!("an interruption, {with}: {seen}")),
+        }
+        if with == OTHERWISE {
+            let outcome = self.desk.outcome();
+            self.answered(with, outcome);
         }
         self.rest();
     }
@@ -341,7 +355,7 @@ impl<'a> Person<'a> {
             self.desk.ctl(&["stop"]);
         }
         self.rest();
-        self.call(question, false);
+        self.call(question, After::Fault);
     }
 
     /// Something is told of both devices.

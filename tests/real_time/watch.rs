@@ -54,6 +54,8 @@ pub struct Figures {
     pub answered: usize,
     /// Sentences that were said to it, not heard, and said again.
     pub missed: Vec<String>,
+    /// Of these, the ones that were said right after a fault.
+    pub missed_after_faults: usize,
     /// What nobody answered.
     pub lost: Vec<String>,
     /// When it was not idle again.
@@ -133,6 +135,11 @@ impl Watch {
     pub fn missed(&self, what: String) {
         eprintln!("missed: {what}");
         self.tell(|figures| &mut figures.missed, what);
+    }
+
+    pub fn missed_after_a_fault(&self, what: String) {
+        self.figures().missed_after_faults += 1;
+        self.missed(format!("after a fault, {what}"));
     }
 
     pub fn lost(&self, what: String) {
@@ -257,7 +264,7 @@ impl Figures {
     pub fn as_text(&self) -> String {
         let mut text = format!(
             "{:.1} minutes in real time: {} scenes, {} answers, {} sentences left alone, {} interruptions, {} faults\n\
-             {} false wakes, {} said again, {} lost, {} stuck\n\n{:45} {:>9} {:>8}\n",
+             {} false wakes, {} said again ({} of them after faults), {} lost, {} stuck\n\n{:45} {:>9} {:>8}\n",
             self.minutes,
             self.scenes.len(),
             self.answered,
@@ -266,6 +273,7 @@ impl Figures {
             self.faults.len(),
             self.false_wakes.len(),
             self.missed.len(),
+            self.missed_after_faults,
             self.lost.len(),
             self.stuck.len(),
             "in the second half",
@@ -324,6 +332,12 @@ impl Figures {
         unless(
             missed <= (calls / MISSED_OF).max(1),
             format!("{missed} of {calls} calls were not heard"),
+        );
+        // After a fault no more than at other times.
+        let (after, faults) = (self.missed_after_faults, self.faults.len());
+        unless(
+            after <= (faults / MISSED_OF).max(1),
+            format!("{after} of {faults} calls after faults were not heard"),
         );
         unless(
             wakes <= self.overheard / FALSE_OF,
