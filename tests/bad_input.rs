@@ -132,7 +132,7 @@ fn configurations_that_make_no_sense() {
     let cases = [
         (
             "[listen]\nhangover_ms = \"long\"\n",
-            &["line 2", "invalid type"][..],
+            &["line 2", "wants a whole number"][..],
         ),
         ("[listen]\nhangovr_ms = 3\n", &["line 2", "hangover_ms"]),
         ("[listen\n", &["line 1"]),

@@ -4,6 +4,9 @@
 //! keeps them from competing for the cores.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../src/cli/process.rs"]
+#[allow(dead_code)]
+mod process;
 mod support;
 
 use std::os::unix::net::UnixDatagram;
@@ -372,9 +375,15 @@ fn is_succeeded_in_the_middle_of_a_conversation() {
         .unwrap()
         .to_lowercase();
     assert!(heard.contains("go forward"), "{heard}");
-    daemon.signal(Signal::SIGTERM);
+    // The first program waits for the last one and ends it. It has given up its models.
+    let resident = process::memory(daemon.process.id(), false).unwrap().rss / 1_000_000;
+    eprintln!("{resident} MB in the program that has ended its work");
+    assert!(resident < 150, "{resident} MB");
+    daemon.signal(Signal::SIGINT);
     let (code, said) = daemon.end();
-    assert_eq!(code, Some(0), "{said:?}");
+    assert_eq!(code, Some(130), "{said:?}");
+    let (code, said) = hearken(&["ctl", "status"]);
+    assert_eq!(code, Some(10), "{said}");
 }
 
 /// The daemon tells the service manager that it is ready when it hears, that it goes on, and that it stops.

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::bail;
 use futures_util::StreamExt;
 use hearken::audio::hardware;
-use hearken::config::Config;
+use hearken::config::{Backend, Config, Fallback};
 use hearken::daemon::{self, Mind};
 use hearken::reply::model::{Message, Role};
 use hearken::speak;
@@ -82,10 +82,21 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         "speech-to-text",
         transcriber.map(|_| format!("{} loads", config.listen.model)),
     );
+    // Each by itself: with one that answers instead nobody would see that the first one does not.
+    let mut alone = config.clone();
+    alone.reply.fallback = Fallback::None;
+    let runtime = super::runtime()?;
     note(
         "language model",
-        super::runtime()?.block_on(language_model(config, &store)),
+        runtime.block_on(language_model(&alone, &store)),
     );
+    if config.reply.fallback == Fallback::Embedded {
+        alone.reply.backend = Backend::Embedded;
+        note(
+            "model instead",
+            runtime.block_on(language_model(&alone, &store)),
+        );
+    }
     let bad = checks.iter().filter(|check| !check.fine).count();
     if args.json {
         writeln!(

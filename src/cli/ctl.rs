@@ -12,6 +12,7 @@ use hearken::control;
 use hearken::weights::Store;
 use serde_json::{Value, json};
 
+use super::converse::TurnFailed;
 use super::wire::{Refused, Wire, printable, text};
 
 /// Arguments of `hearken ctl`.
@@ -19,6 +20,7 @@ use super::wire::{Refused, Wire, printable, text};
 #[command(after_help = "Examples:
   hearken ctl status
   hearken ctl mute && hearken ctl unmute
+  hearken ctl volume +10                               louder than now; a number alone sets it
   hearken ctl say \"The tea is ready.\"
   hearken ctl ask \"What is the capital of Norway?\"     the answer is spoken, and printed
   hearken ctl events --json | jq .                     watch, for a script
@@ -60,8 +62,10 @@ enum Wish {
     },
     /// Set the loudness
     Volume {
-        /// Percent of full loudness, 0 to 150; 10 at least is kept, so that it can be told to be louder
-        percent: u32,
+        /// Percent of full loudness, 0 to 150, or so many percent more or less, such as +10; 10 at least is kept, so that it can
+        /// be told to be louder
+        #[arg(allow_hyphen_values = true, value_parser = Loudness::read)]
+        percent: Loudness,
     },
     /// Give hearken another name, which it keeps
     Name {
@@ -109,6 +113,33 @@ enum Wish {
     Shutdown,
 }
 
+/// A wish for another loudness, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loudness {
+    To(u32),
+    /// More or less than now.
+    By(i32),
+}
+
+impl Loudness {
+    fn read(text: &str) -> Result<Self, String> {
+        let read = match text.starts_with(['+', '-']) {
+            true => text.parse().map(Self::By),
+            false => text.parse().map(Self::To),
+        };
+        read.map_err(|_| "write it like 80, +10 or -10".into())
+    }
+}
+
+/// The loudness that is so much more than now, within what can be set.
+fn changed(now: u64, by: i32) -> u32 {
+    let now = i32::try_from(now).unwrap_or(LOUDEST);
+    now.saturating_add(by).clamp(0, LOUDEST).cast_unsigned()
+}
+
+/// In percent.
+const LOUDEST: i32 = 150;
+
 /// Between two looks with `--watch`.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -136,6 +167,13 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         Wish::Say { text } => done(&mut wire, json!({"method": "say", "text": text})),
         Wish::Ask { text } => ask(&mut wire, text),
         Wish::Volume { percent } => {
+            let percent = match percent {
+                Loudness::To(percent) => *percent,
+                Loudness::By(change) => {
+                    let status = wire.ask(json!({"method": "status"}))?;
+                    changed(status["volume_percent"].as_u64().unwrap_or(0), *change)
+                }
+            };
             let answer = wire.ask(json!({"method": "volume", "percent": percent}))?;
             println!("{} %", answer["percent"]);
             Ok(())
@@ -211,7 +249,7 @@ fn ask(wire: &mut Wire, question: &str) -> anyhow::Result<()> {
             "turn_finished" => {
                 println!("{}", printable(text(&event["reply"])));
                 return match event["failure"].as_str() {
-                    Some(failure) => bail!(Refused::new(failure)),
+                    Some(failure) => bail!(TurnFailed::new(failure.to_owned())),
                     None => Ok(()),
                 };
             }
@@ -285,6 +323,19 @@ fn as_text(status: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loudness_is_set_or_changed() {
+        assert_eq!(Loudness::read("80"), Ok(Loudness::To(80)));
+        assert_eq!(Loudness::read("+10"), Ok(Loudness::By(10)));
+        assert_eq!(Loudness::read("-10"), Ok(Loudness::By(-10)));
+        for nonsense in ["", "loud", "+", "1.5"] {
+            assert!(Loudness::read(nonsense).is_err(), "{nonsense}");
+        }
+        assert_eq!(changed(80, 10), 90);
+        assert_eq!(changed(5, -10), 0);
+        assert_eq!(changed(145, i32::MAX), 150);
+    }
 
     #[test]
     fn a_status_is_told_in_words() {

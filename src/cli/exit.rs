@@ -17,7 +17,7 @@ use hearken::weights::WeightsError;
 
 use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
-use super::say::{NothingToSay, OtherFormat};
+use super::say::{NoFile, NothingToSay, OtherFormat};
 use super::signal::{INTERRUPTED, Interrupted};
 use super::top::NoTerminal;
 use super::wire::NotRunning;
@@ -87,6 +87,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
             error.is::<NoTerminal>()
                 || error.is::<NothingToSay>()
                 || error.is::<OtherFormat>()
+                || error.is::<NoFile>()
                 || error.is::<NoReport>(),
         ))
         .or(is(CONFIG, error.is::<ConfigError>()))
@@ -98,7 +99,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         .or(is(LOUDSPEAKER, error.is::<SpeakerError>()))
         .or(is(
             DOWNLOAD,
-            matches!(error.downcast_ref(), Some(WeightsError::Network { .. })),
+            error
+                .downcast_ref()
+                .is_some_and(WeightsError::is_of_a_download),
         ))
         .or(is(
             WEIGHTS,
@@ -145,6 +148,11 @@ mod tests {
         assert_eq!(code(&Ending::from(gone)), Some(LOUDSPEAKER));
         let missing = WeightsError::NotPulled { name: "joe".into() };
         assert_eq!(code(&StartError::from(missing)), Some(WEIGHTS));
+        let refused = WeightsError::Http {
+            url: "http://localhost/a".into(),
+            status: "404 Not Found".into(),
+        };
+        assert_eq!(code(&refused), Some(DOWNLOAD));
         let outer = anyhow::Error::from(Interrupted).context("outer");
         assert_eq!(outer.chain().find_map(code), Some(INTERRUPTED));
     }

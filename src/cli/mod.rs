@@ -109,10 +109,11 @@ pub fn main() -> ExitCode {
         signal::ignore_pushes();
     }
     // The daemon's log is where details of failures are; the other commands say what is wrong themselves.
-    log(if matches!(cli.command, Command::Run(_)) {
-        "warn"
-    } else {
-        "error"
+    log(match cli.command {
+        Command::Run(_) => "warn",
+        // Another model than the first answers, and nobody would know.
+        Command::Chat(_) | Command::Converse(_) => "error,hearken::reply::fallback=warn",
+        _ => "error",
     });
     log_panics();
     leave_no_core();
@@ -132,6 +133,13 @@ pub fn main() -> ExitCode {
         Command::Service(args) => args.is_of_what_is_there(),
         _ => false,
     };
+    if steers {
+        for set in cli.set.iter().filter(|set| !finds_the_socket(set)) {
+            eprintln!(
+                "hearken: --set {set} changes nothing of the hearken that runs; write it into its configuration file"
+            );
+        }
+    }
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .or_else(|error| match steers {
             true => {
@@ -165,6 +173,12 @@ pub fn main() -> ExitCode {
             }
         });
     outcome(result)
+}
+
+/// Whether an assignment matters for whoever only looks for the hearken that runs.
+fn finds_the_socket(set: &str) -> bool {
+    let key = set.split('=').next().unwrap_or_default().trim();
+    matches!(key, "control.socket" | "data_dir")
 }
 
 fn outcome(result: anyhow::Result<()>) -> ExitCode {

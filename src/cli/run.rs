@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
@@ -21,8 +20,6 @@ use hearken::service::manager::{self, ServiceManager};
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{Mutex, watch};
 
@@ -30,7 +27,7 @@ use super::heap;
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
-use super::upgrade::{self, Next, Successor, Upgrader};
+use super::upgrade::{self, successor::Upgrader};
 use super::wire::printable;
 
 /// Arguments of `hearken run`.
@@ -219,7 +216,10 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 match ending {
                     Ok(Outcome::HandedOver) => {
                         mind.lock().await.stop().await;
-                        return follow(successor, &stop).await;
+                        // The models are closed, and this program does little from now on.
+                        drop(mind);
+                        heap::trim();
+                        return successor.follow(&stop).await;
                     }
                     _ => manager::stopping(),
                 }
@@ -280,35 +280,6 @@ impl Place {
             microphone,
             speaker,
         })
-    }
-}
-
-/// Another program goes on. A service manager is told so; whoever waits for this program waits for that one.
-async fn follow(mut successor: Successor, stop: &Stop) -> anyhow::Result<()> {
-    if let Next::Lives(id) = *successor.borrow()
-        && manager::succeeded_by(id)
-    {
-        return Ok(());
-    }
-    let token = stop.token();
-    loop {
-        let next = successor.borrow_and_update().clone();
-        let id = match next {
-            Next::Ended { well: true, .. } => return stop.outcome(),
-            Next::Ended { how, .. } => bail!("{how}"),
-            Next::Nobody => bail!("nobody goes on with the conversation"),
-            Next::Lives(id) => id,
-        };
-        tokio::select! {
-            changed = successor.changed() => changed?,
-            () = token.cancelled() => {
-                // A terminal's Ctrl-C has reached it as well, and a second signal would force it.
-                if stop.outcome().is_ok() {
-                    let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
-                }
-                successor.changed().await?;
-            }
-        }
     }
 }
 

@@ -83,13 +83,25 @@ pub struct OtherFormat {
     path: PathBuf,
 }
 
-/// Makes sure that a file to be written is named for what will be in it.
-pub(super) fn named_wav(path: &Path) -> Result<(), OtherFormat> {
+/// A WAV file begins with its length, which is known at its end. Like any wrong argument: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("a WAV file cannot be written to standard output; name a file, such as --out reply.wav")]
+pub struct NoFile;
+
+/// Makes sure that what is to be written is a file, and named for what will be in it.
+///
+/// # Errors
+/// [`NoFile`] and [`OtherFormat`].
+pub(super) fn named_wav(path: &Path) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return Err(NoFile.into());
+    }
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match OTHER_FORMATS.iter().any(|other| extension == *other) {
         true => Err(OtherFormat {
             path: path.to_owned(),
-        }),
+        }
+        .into()),
         false => Ok(()),
     }
 }

@@ -142,6 +142,8 @@ struct Report {
     seconds: f64,
     language: String,
     segments: Vec<Segment>,
+    /// Words were written, and are not printed because whisper is unsure of them.
+    doubted: bool,
     elapsed: Duration,
 }
 
@@ -176,8 +178,13 @@ impl Report {
 
 fn print(path: &Path, report: &Report, several: bool) {
     let text = report.text();
-    if text.is_empty() {
-        eprintln!("hearken: {}: no words in it", path.display());
+    match (text.is_empty(), report.doubted) {
+        (true, true) => eprintln!(
+            "hearken: {}: speech, but no words that whisper is sure of; a lower listen.logprob_floor prints what it guesses",
+            path.display()
+        ),
+        (true, false) => eprintln!("hearken: {}: no words in it", path.display()),
+        (false, _) => {}
     }
     if several {
         println!("{}: {text}", path.display());
@@ -209,6 +216,7 @@ fn transcribe(
         seconds: recording.seconds,
         language: config.listen.language.clone(),
         segments: Vec::new(),
+        doubted: false,
         elapsed: Duration::ZERO,
     };
     let never = AtomicBool::new(false);
@@ -218,6 +226,7 @@ fn transcribe(
             .with_context(|| format!("{}", path.display()))?;
         bar.inc(utterance.samples.len() as u64);
         if transcript.text.is_empty() {
+            report.doubted |= !transcript.doubted.is_empty();
             continue;
         }
         if report.segments.is_empty() {

@@ -8,7 +8,8 @@ use etcetera::BaseStrategy;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, validate};
+use super::validate::validate;
+use super::{Config, paths};
 use crate::spelling;
 
 /// Variables that begin with `HEARKEN_` and are no keys of the configuration.
@@ -102,11 +103,34 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Config, ConfigError> 
         },
         None => String::new(),
     };
-    let place = path.map_or_else(String::new, |p| p.display().to_string());
+    let place = path
+        .as_ref()
+        .map_or_else(String::new, |p| p.display().to_string());
     let environment = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect::<Vec<_>>();
-    read(&text, &place, &environment, set)
+    let here = std::env::current_dir().ok();
+    let folder = path
+        .as_deref()
+        .and_then(|path| std::path::absolute(path).ok())
+        .and_then(|path| path.parent().map(Path::to_owned));
+    let folders = Folders {
+        file: folder.as_deref(),
+        here: here.as_deref(),
+        home: etcetera::home_dir().ok(),
+    };
+    read(&text, &place, &environment, set, &folders)
+}
+
+/// Where relative paths begin.
+#[derive(Default)]
+struct Folders<'a> {
+    /// Those of the file.
+    file: Option<&'a Path>,
+    /// Those of variables and flags.
+    here: Option<&'a Path>,
+    /// `~`.
+    home: Option<PathBuf>,
 }
 
 /// [`load`] without the file system and the environment.
@@ -115,6 +139,7 @@ fn read(
     place: &str,
     environment: &[(String, String)],
     set: &[String],
+    folders: &Folders<'_>,
 ) -> Result<Config, ConfigError> {
     let schema = schema();
     let line = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
@@ -126,8 +151,13 @@ fn read(
     if let Some((offset, problem)) = unknown_key(parsed.get_ref(), &schema, "") {
         return Err(invalid(format!("{place} line {}", line(offset)), problem));
     }
-    // The typed reading says which line has a value of the wrong type.
-    let config: Config = toml::from_str(text).map_err(|e| invalid(at(&e), e.message()))?;
+    if let Some((offset, problem)) = wrong_kind(parsed.get_ref(), &schema, "") {
+        return Err(invalid(format!("{place} line {}", line(offset)), problem));
+    }
+    // The typed reading says which line has a value that is out of its key's reach.
+    let config: Result<Config, _> = toml::from_str(text);
+    let mut config = config.map_err(|e| invalid(at(&e), plain(e.message())))?;
+    paths::settle(&mut config, folders.file, folders.home.as_deref());
 
     let mut table = Table::try_from(&config).map_err(|e| invalid(place, e.to_string()))?;
     let mut overlays = Vec::new();
@@ -159,12 +189,12 @@ fn read(
             value.trim().to_owned(),
         ));
     }
-    let mut config = config;
     for (place, key, value) in &overlays {
         put(&mut table, &schema, key, value).map_err(|problem| invalid(place, problem))?;
         // One by one, so that the message names the one that is of the wrong type.
         config = Config::deserialize_table(&table).map_err(|problem| invalid(place, problem))?;
     }
+    paths::settle(&mut config, folders.here, folders.home.as_deref());
     // Together, because two keys may only make sense together; the message names the key.
     let places = || {
         let file = (!text.is_empty()).then_some(place);
@@ -183,7 +213,7 @@ impl Config {
         table
             .clone()
             .try_into()
-            .map_err(|e: toml::de::Error| e.message().to_owned())
+            .map_err(|e: toml::de::Error| plain(e.message()))
     }
 }
 
@@ -209,6 +239,54 @@ fn unknown_key(table: &DeTable<'_>, schema: &Table, prefix: &str) -> Option<(usi
         }
     }
     None
+}
+
+/// The first value of `table` that is of another kind than its key's: its offset, and what to say of it.
+fn wrong_kind(table: &DeTable<'_>, schema: &Table, prefix: &str) -> Option<(usize, String)> {
+    table.iter().find_map(|(key, value)| {
+        let name = key.get_ref().as_ref();
+        let key = format!("{prefix}{name}");
+        let wanted = match (schema.get(name)?, value.get_ref()) {
+            (Value::Table(inner), DeValue::Table(given)) => {
+                return wrong_kind(given, inner, &format!("{key}."));
+            }
+            (Value::String(_), DeValue::String(_))
+            | (Value::Integer(_), DeValue::Integer(_))
+            | (Value::Float(_), DeValue::Float(_) | DeValue::Integer(_))
+            | (Value::Boolean(_), DeValue::Boolean(_)) => return None,
+            (Value::Array(_), DeValue::Array(items))
+                if items.iter().all(|item| item.get_ref().is_str()) =>
+            {
+                return None;
+            }
+            (Value::String(_), _) => "text in quotes, such as \"…\"",
+            (Value::Integer(_), _) => "a whole number, without quotes",
+            (Value::Float(_), _) => "a number, without quotes",
+            (Value::Boolean(_), _) => "true or false, without quotes",
+            (Value::Array(_), _) => "a list of texts, such as [\"…\", \"…\"]",
+            (Value::Table(_), _) => "a section, with a line [NAME] and its keys below",
+            (Value::Datetime(_), _) => return None,
+        };
+        Some((value.span().start, format!("{key} wants {wanted}")))
+    })
+}
+
+/// The reader's words about a value, as people would say them.
+fn plain(message: &str) -> String {
+    if let Some((value, known)) = message
+        .strip_prefix("unknown variant ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        let known = known.strip_prefix("one of ").unwrap_or(known);
+        return format!("{value} is none of the values here, which are {known}");
+    }
+    match message
+        .strip_prefix("invalid value: integer `")
+        .and_then(|rest| rest.split_once('`'))
+    {
+        Some((number, _)) => format!("{number} is too small or too large here"),
+        None => message.to_owned(),
+    }
 }
 
 fn unknown(key: &str) -> String {
@@ -290,6 +368,15 @@ mod tests {
     use super::*;
     use crate::config::ANNOTATED_DEFAULT;
 
+    fn read(
+        text: &str,
+        place: &str,
+        environment: &[(String, String)],
+        set: &[String],
+    ) -> Result<Config, ConfigError> {
+        super::read(text, place, environment, set, &Folders::default())
+    }
+
     fn fails(text: &str, set: &[&str]) -> String {
         let set: Vec<String> = set.iter().map(|s| (*s).to_owned()).collect();
         read(text, "f.toml", &[], &set).unwrap_err().to_string()
@@ -333,9 +420,57 @@ mod tests {
     #[test]
     fn a_wrong_type_is_refused_with_its_line() {
         let said = fails("[listen]\nhangover_ms = \"long\"\n", &[]);
-        assert!(said.starts_with("f.toml line 2: invalid type"), "{said}");
-        assert!(fails("[reply]\nbackend = \"cloud\"\n", &[]).contains("line 2"));
+        assert_eq!(
+            said,
+            "f.toml line 2: listen.hangover_ms wants a whole number, without quotes"
+        );
+        for (text, wanted) in [
+            ("name = 5", "name wants text in quotes"),
+            ("[echo]\ncancellation = \"yes\"", "true or false"),
+            ("[listen]\nlanguages = \"en\"", "a list of texts"),
+            ("[listen]\nlanguages = [1]", "a list of texts"),
+            ("listen = true", "listen wants a section"),
+            ("[listen]\nvad_threshold = \"0.5\"", "a number, without"),
+            ("[audio]\nvolume_percent = -5", "-5 is too small"),
+            (
+                "[reply]\nbackend = \"cloud\"",
+                "line 2: `cloud` is none of the values here, which are `embedded` or `server`",
+            ),
+            (
+                "[barge_in]\npolicy = \"on\"",
+                "are `auto`, `off`, `name`, `speech`",
+            ),
+        ] {
+            let said = fails(text, &[]);
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
+        assert!(
+            read(
+                "[listen]\nvad_threshold = 0.5\nlogprob_floor = -1",
+                "",
+                &[],
+                &[]
+            )
+            .is_ok()
+        );
+        let said = fails("", &["reply.backend=cloud"]);
+        assert!(said.contains("`embedded` or `server`"), "{said}");
         assert!(fails("[listen\n", &[]).contains("f.toml line 1"));
+    }
+
+    #[test]
+    fn a_path_of_the_file_begins_there_and_one_of_a_flag_here() {
+        let folders = Folders {
+            file: Some(Path::new("/etc/hearken")),
+            here: Some(Path::new("/home/ann/work")),
+            home: Some("/home/ann".into()),
+        };
+        let set = ["reply.model=own/big.gguf".to_owned()];
+        let text = "[memory]\nfile = \"talk.db\"\n[speak]\nvoice = \"~/voices/own.onnx\"\n";
+        let config = super::read(text, "", &[], &set, &folders).unwrap();
+        assert_eq!(config.memory.file, Path::new("/etc/hearken/talk.db"));
+        assert_eq!(config.speak.voice, "/home/ann/voices/own.onnx");
+        assert_eq!(config.reply.model, "/home/ann/work/own/big.gguf");
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod place;
 mod server;
 mod supervise;
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +105,12 @@ pub enum EmbeddedError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Name a file of the right format.
+    #[error("{} is no language model: it is no GGUF file; name one in reply.model", .path.display())]
+    NoModel {
+        /// The file.
+        path: PathBuf,
+    },
     /// Make room, or set `XDG_RUNTIME_DIR`.
     #[error("cannot make a folder for the language model's socket in {}: {source}", .parent.display())]
     Folder {
@@ -129,6 +135,15 @@ pub struct Embedded {
     _stop_on_drop: DropGuard,
 }
 
+/// Whether it begins as every GGUF file does.
+fn is_gguf(path: &Path) -> io::Result<bool> {
+    let mut begins = Vec::new();
+    std::fs::File::open(path)?
+        .take(4)
+        .read_to_end(&mut begins)?;
+    Ok(begins == b"GGUF")
+}
+
 /// What replies under way need.
 #[derive(Debug)]
 struct Shared {
@@ -146,10 +161,14 @@ impl Embedded {
     /// See [`EmbeddedError`]. A model that cannot be loaded shows later, as [`ModelError::CannotStart`] of a reply.
     pub fn start(settings: EmbeddedSettings) -> Result<Self, EmbeddedError> {
         let runtime = Handle::try_current().map_err(|e| EmbeddedError::Internal(e.to_string()))?;
-        std::fs::File::open(&settings.model).map_err(|source| EmbeddedError::ModelMissing {
+        if !is_gguf(&settings.model).map_err(|source| EmbeddedError::ModelMissing {
             path: settings.model.clone(),
             source,
-        })?;
+        })? {
+            return Err(EmbeddedError::NoModel {
+                path: settings.model,
+            });
+        }
         let folder = place::socket_folder(settings.socket_dir.as_deref())?;
         let socket = folder.path().join("llm.sock");
         let stem = settings.model.file_stem().unwrap_or_default();

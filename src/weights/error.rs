@@ -171,6 +171,21 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
+    /// Whether something was fetched, or was to be, and what is here is as it was.
+    pub fn is_of_a_download(&self) -> bool {
+        matches!(
+            self,
+            Self::Network { .. }
+                | Self::Http { .. }
+                | Self::Digest { .. }
+                | Self::Length { .. }
+                | Self::BrokenPackage { .. }
+                | Self::PackageClient { .. }
+        )
+    }
+}
+
+impl WeightsError {
     /// Whether trying another source, or the same later, is pointless because the trouble is on this computer.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -136,6 +136,17 @@ impl Session {
             None => body(response).await,
         };
         let detail = elsewhere.unwrap_or_else(|| refusal::detail(status, &body));
+        let detail = match status == StatusCode::NOT_FOUND
+            && !self
+                .inner
+                .settings
+                .base_url
+                .trim_end_matches('/')
+                .ends_with("/v1")
+        {
+            true => format!("{detail}; most servers want reply.server.url to end in /v1"),
+            false => detail,
+        };
         let error = refusal::from_status(
             &self.inner.settings.label,
             status.as_u16(),
