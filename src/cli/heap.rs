@@ -11,6 +11,30 @@ use tokio::time::Instant;
 /// So long after the last of it nothing is being freed any more, and nobody is in a hurry.
 const SETTLES: Duration = Duration::from_secs(3);
 
+/// Freed memory of up to so much, in bytes, is kept for what is asked for next, until it is given back.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT: libc::c_int = 256 * 1024 * 1024;
+/// Only what is larger, in bytes, goes back at once; glibc takes no more than this.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 32 * 1024 * 1024;
+
+/// Lets the models find the memory of the sentence before again: they ask for the same pieces with each, and to fetch these from
+/// the system every time makes the voice a fifth slower.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn keep_for_the_next() {
+    // SAFETY: both take no pointer, and no thread exists yet that could ask for memory meanwhile.
+    let kept = unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT) & libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE)
+    };
+    if kept == 0 {
+        tracing::debug!("freed memory is kept as the system's library does by itself");
+    }
+}
+
+/// Other systems' allocators know best.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn keep_for_the_next() {}
+
 /// Gives it back after the start, each turn, each sentence for somebody else and each other configuration, until the events end.
 pub(super) async fn give_back(mut events: Receiver<Event>) {
     let mut due = None;

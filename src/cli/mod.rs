@@ -91,6 +91,7 @@ enum Command {
 
 /// Everything but the process's own exit.
 pub fn main() -> ExitCode {
+    heap::keep_for_the_next();
     let cli = Cli::parse();
     // Commands that only print end quietly when their reader has enough. The others write to sockets and to a child,
     // and see a closed one as an error.
