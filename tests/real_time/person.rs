@@ -15,11 +15,11 @@ use super::watch::Watch;
 const QUESTIONS: [&str; 8] = [
     "Samantha, what is the capital of Norway?",
     "Samantha, how many days are in a week?",
-    "Samantha, who wrote Romeo and Juliet?",
+    "Samantha, how many legs does a spider have?",
     "Samantha, what colour is the sky?",
     "What do bees make, Samantha?",
     "Samantha, where do penguins live?",
-    "Samantha, which animal barks?",
+    "Samantha, what animal barks?",
     "Samantha, what is the capital of Japan?",
 ];
 const COMMANDS: [&str; 3] = [
@@ -52,6 +52,8 @@ const ANOTHER: Speaker = Speaker(118);
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 /// So much of a reply is heard before somebody interrupts it.
 const LISTENED: Duration = Duration::from_millis(700);
+/// A story that ends by itself within this of the end of what is said over it was over before that could be understood.
+const OVER: Duration = Duration::from_secs(2);
 /// Until an interruption is understood.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 /// A window has closed within this.
@@ -254,13 +256,14 @@ impl<'a> Person<'a> {
             return;
         }
         self.desk.wait(&[], LISTENED);
-        let mut stopped = None;
+        let (mut stopped, mut said) = (None, Instant::now());
         for again in [false, true] {
             if again {
                 let seen = self.desk.seen.join(", ");
                 self.watch.missed(format!("{with}: {seen}"));
             }
             self.desk.say(&wav);
+            said = Instant::now();
             let kinds = ["interrupted", "turn_finished"];
             stopped = self.desk.wait(&kinds, STOPS_WITHIN);
             if stopped.is_some() {
@@ -270,7 +273,8 @@ impl<'a> Person<'a> {
         let seen = self.desk.seen.join(", ");
         match stopped.map(|event| event["event"] == "interrupted") {
             Some(true) => self.watch.interrupted(),
-            // It was over before it was understood; what was said was for it nevertheless.
+            // What was said was for it nevertheless.
+            Some(false) if said.elapsed() < OVER => self.watch.over(),
             Some(false) => self.watch.missed(format!("{with}, at the end: {seen}")),
             None => return self.watch.lost(format!("an interruption, {with}: {seen}")),
         }

@@ -11,8 +11,10 @@ use hearken::audio::wav;
 use super::support::daemon::{HEARKEN, by_default, recording};
 use super::support::sound_server::ended_within;
 
-/// The voice has so long for a sentence; a busy machine needs some of it.
-const SYNTHESIZED_WITHIN: Duration = Duration::from_secs(60);
+/// A sentence is spoken, and read, within this; a busy machine needs some of it.
+const MADE_WITHIN: Duration = Duration::from_secs(60);
+/// No two takes of a sentence are alike.
+const TAKES: usize = 5;
 /// Of music and noise.
 const RATE: u32 = 16_000;
 const LENGTH_S: usize = 8;
@@ -38,6 +40,32 @@ pub struct Sounds {
     made: HashMap<String, PathBuf>,
 }
 
+fn synthesize(text: &str, Speaker(percent): Speaker, path: &Path) {
+    let raw = path.with_extension("raw.wav");
+    let mut saying = by_default(Command::new(HEARKEN));
+    saying.args(["say", text, "--out"]).arg(&raw);
+    // Spoken slower by as much as it is played faster.
+    saying.args(["--rate", &(10_000 / percent).to_string()]);
+    assert!(ends_well(&mut saying), "not synthesized: {text}");
+    let spoken = wav::read(&raw).unwrap();
+    wav::write(path, &spoken.samples, spoken.rate * percent / 100).unwrap();
+}
+
+fn is_readable(path: &Path, text: &str) -> bool {
+    let mut reading = by_default(Command::new(HEARKEN));
+    reading.arg("transcribe").arg(path);
+    reading.args(["--expect", text, "--max-wer", "20"]);
+    ends_well(reading.stdout(Stdio::null()).stderr(Stdio::null()))
+}
+
+fn ends_well(command: &mut Command) -> bool {
+    let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+    if !ended_within(&mut child, MADE_WITHIN) {
+        let _ = child.kill();
+    }
+    child.wait().unwrap().success()
+}
+
 impl Sounds {
     pub fn new() -> Self {
         Self {
@@ -46,24 +74,14 @@ impl Sounds {
         }
     }
 
-    /// A sentence.
-    pub fn sentence(&mut self, text: &str, Speaker(percent): Speaker) -> PathBuf {
-        self.kept(&format!("{percent} {text}"), |path| {
-            let raw = path.with_extension("raw.wav");
-            let mut saying = by_default(Command::new(HEARKEN))
-                .args(["say", text, "--out"])
-                .arg(&raw)
-                // Spoken slower by as much as it is played faster.
-                .args(["--rate", &(10_000 / percent).to_string()])
-                .stdin(Stdio::null())
-                .spawn()
-                .unwrap();
-            if !ended_within(&mut saying, SYNTHESIZED_WITHIN) {
-                let _ = saying.kill();
-            }
-            assert!(saying.wait().unwrap().success(), "not synthesized: {text}");
-            let spoken = wav::read(&raw).unwrap();
-            wav::write(path, &spoken.samples, spoken.rate * percent / 100).unwrap();
+    /// A sentence of which whisper reads at least four of five words: what it cannot read in silence shows nothing of the day.
+    pub fn sentence(&mut self, text: &str, speaker: Speaker) -> PathBuf {
+        self.kept(&format!("{speaker:?} {text}"), |path| {
+            let spoken = (0..TAKES).any(|_| {
+                synthesize(text, speaker, path);
+                is_readable(path, text)
+            });
+            assert!(spoken, "whisper reads something else: {text}");
         })
     }
 

@@ -63,6 +63,8 @@ pub struct Figures {
     pub overheard: usize,
     pub false_wakes: Vec<String>,
     pub interrupted: usize,
+    /// Stories that ended by themselves before what was said over them could be understood.
+    pub over: usize,
     pub faults: Vec<String>,
     /// The minute, and from the end of a question to its answer in ms.
     pub latencies: Vec<(f64, f64)>,
@@ -126,6 +128,10 @@ impl Watch {
 
     pub fn interrupted(&self) {
         self.figures().interrupted += 1;
+    }
+
+    pub fn over(&self) {
+        self.figures().over += 1;
     }
 
     pub fn fault(&self, what: Fault) {
@@ -263,13 +269,14 @@ impl Figures {
 
     pub fn as_text(&self) -> String {
         let mut text = format!(
-            "{:.1} minutes in real time: {} scenes, {} answers, {} sentences left alone, {} interruptions, {} faults\n\
+            "{:.1} minutes in real time: {} scenes, {} answers, {} sentences left alone, {} interruptions ({} stories were over), {} faults\n\
              {} false wakes, {} said again ({} of them after faults), {} lost, {} stuck\n\n{:45} {:>9} {:>8}\n",
             self.minutes,
             self.scenes.len(),
             self.answered,
             self.overheard,
             self.interrupted,
+            self.over,
             self.faults.len(),
             self.false_wakes.len(),
             self.missed.len(),
