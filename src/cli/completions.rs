@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
+use super::exit::MEANINGS;
+
 /// The program's name.
 const NAME: &str = "hearken";
 
@@ -38,6 +40,9 @@ enum Kind {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = super::Cli::command();
+    if matches!(args.kind, Kind::Man) {
+        command = without_help(command);
+    }
     command.build();
     let shell = match args.kind {
         Kind::Bash => Some(clap_complete::Shell::Bash),
@@ -64,6 +69,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The commands as they are but for `help`, which has no page.
+fn without_help(command: Command) -> Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help)
+}
+
 /// The page for everything, and one for each command.
 fn pages(command: &Command, folder: &Path) -> std::io::Result<()> {
     let mut page = Vec::new();
@@ -81,8 +93,7 @@ fn pages(command: &Command, folder: &Path) -> std::io::Result<()> {
 
 /// The commands that a person is told of.
 fn shown(command: &Command) -> impl Iterator<Item = &Command> {
-    let hidden = |c: &&Command| c.is_hide_set() || c.get_name() == "help";
-    command.get_subcommands().filter(move |c| !hidden(c))
+    command.get_subcommands().filter(|c| !c.is_hide_set())
 }
 
 /// One page for everything: a section a command, so that `man hearken` answers without a second page.
@@ -105,6 +116,10 @@ fn man(command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
             .replace(".SH OPTIONS", ".SS OPTIONS");
         out.extend(format!(".SH HEARKEN {}\n", sub.get_name().to_uppercase()).bytes());
         out.extend(text.bytes());
+    }
+    out.extend(b".SH EXIT STATUS\n");
+    for (code, meaning) in MEANINGS {
+        out.extend(format!(".TP\n{code}\n{}\n", meaning.replace('`', "")).bytes());
     }
     Ok(())
 }

@@ -37,6 +37,26 @@ const DOWNLOAD: u8 = 9;
 /// No daemon to be steered, or another one where this one wants to be.
 const NOT_RUNNING: u8 = 10;
 
+/// What each code means, as the README has it.
+pub const MEANINGS: [(u8, &str); 13] = [
+    (0, "done; `run` and `converse` also after SIGTERM"),
+    (1, "something else failed; the sentence says what"),
+    (2, "the command line is wrong"),
+    (3, "the configuration is wrong"),
+    (4, "no microphone, or it went away"),
+    (5, "no loudspeaker, or it went away"),
+    (6, "weights are missing, damaged, or cannot be loaded"),
+    (
+        7,
+        "a recording cannot be read, or the file of `--out` not be written",
+    ),
+    (8, "the language model failed"),
+    (9, "a download failed"),
+    (10, "`ctl`: hearken does not run; `run`: it runs already"),
+    (130, "interrupted by SIGINT (Ctrl-C)"),
+    (137, "it did not stop in time, or a second signal forced it"),
+];
+
 /// Prints the error's whole chain on one line and gives its exit code (the table is in the README).
 pub fn report(error: &anyhow::Error) -> ExitCode {
     // A reader that has enough (`| head`) is no failure, and SIGINT was the user's own wish.
@@ -132,6 +152,19 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        let readme = include_str!("../../README.md");
+        let table: Vec<_> = readme
+            .lines()
+            .skip_while(|line| *line != "## Exit codes")
+            .take_while(|line| *line != "## Troubleshooting")
+            .filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit())
+            .collect();
+        let own = MEANINGS.map(|(code, meaning)| format!("| {code} | {meaning} |"));
+        assert_eq!(table, own);
+    }
 
     #[test]
     fn wrapped_errors_keep_their_code() {
