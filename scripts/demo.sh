@@ -5,10 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # Whatever the user has configured, said or closed is not what is shown here, and nothing of it is changed: of the data
 # folder the weights alone are shared. Nor are the user's media players paused.
-for variable in $(compgen -e HEARKEN_ || true); do
-  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
-done
-export HEARKEN_CONFIG=/dev/null
+. scripts/default-config.sh
 
 . scripts/sound-server.sh
 

@@ -10,11 +10,7 @@ minutes=${1:-60}
   exit 2
 }
 
-# Whatever the user has configured is not what is shown here. The folder of weights is shared.
-for variable in $(compgen -e HEARKEN_ || true); do
-  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
-done
-export HEARKEN_CONFIG=/dev/null
+. scripts/default-config.sh
 
 cargo build --release --locked --bins --test real_time
 target/release/hearken weights pull

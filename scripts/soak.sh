@@ -13,11 +13,7 @@ for number in "$runs" "$jobs"; do
   }
 done
 
-# Whatever the user has configured is not what is shown here. The folder of weights is shared.
-for variable in $(compgen -e HEARKEN_ || true); do
-  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
-done
-export HEARKEN_CONFIG=/dev/null
+. scripts/default-config.sh
 
 cargo build --release --locked --bins --test scenarios
 target/release/hearken weights pull

@@ -3,11 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Whatever the user has configured is not what is shown here. The folder of weights is shared.
-for variable in $(compgen -e HEARKEN_ || true); do
-  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
-done
-export HEARKEN_CONFIG=/dev/null
+. scripts/default-config.sh
 
 step() { printf '\n== %s\n' "$*"; }
 

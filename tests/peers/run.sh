@@ -4,11 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Whatever the user has configured is not what is compared here. The folder of weights is shared.
-for variable in $(compgen -e HEARKEN_ || true); do
-  [ "$variable" = HEARKEN_DATA_DIR ] || unset "$variable"
-done
-export HEARKEN_CONFIG=/dev/null
+. scripts/default-config.sh
 # Python writes nothing beside its sources.
 export PYTHONDONTWRITEBYTECODE=1
 
