@@ -5,7 +5,7 @@ mod devices;
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use hearken::config::Config;
 use hearken::control;
@@ -171,7 +171,8 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 Loudness::To(percent) => *percent,
                 Loudness::By(change) => {
                     let status = wire.ask(json!({"method": "status"}))?;
-                    changed(status["volume_percent"].as_u64().unwrap_or(0), *change)
+                    let now = status["volume_percent"].as_u64();
+                    changed(now.context("hearken does not say how loud it is")?, *change)
                 }
             };
             let answer = wire.ask(json!({"method": "volume", "percent": percent}))?;

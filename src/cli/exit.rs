@@ -20,6 +20,7 @@ use super::converse::TurnFailed;
 use super::say::{NoFile, NothingToSay, OtherFormat};
 use super::signal::{INTERRUPTED, Interrupted};
 use super::top::NoTerminal;
+use super::upgrade::successor::Ended;
 use super::wire::NotRunning;
 
 /// Anything that has no code of its own.
@@ -95,6 +96,9 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
             StartError::Server(error) => code(error),
             StartError::Embedded(_) => Some(WEIGHTS),
         };
+    }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return ended.code;
     }
     let is = |code: u8, yes: bool| yes.then_some(code);
     let taken = matches!(error.downcast_ref(), Some(ClaimError::Taken { .. }));

@@ -186,13 +186,14 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let reload = reloader.watch()?;
                 let socket = control::socket_path(&config.control.socket, store.data());
                 let upgrader = Upgrader {
-                    socket,
+                    socket: socket.clone(),
+                    stop: stop.token(),
                     bus: bus.clone(),
                     chosen,
                 };
                 let (upgrade, successor) = upgrader.watch();
                 // It is read anew by signal and by file also where nobody can ask for it.
-                let _by_itself = reload.clone();
+                let by_itself = reload.clone();
                 let services = Services {
                     reload: Some(reload),
                     upgrade: Some(upgrade),
@@ -210,16 +211,19 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
+                if let Ok(Outcome::HandedOver) = ending {
+                    successor.takes_over();
+                }
                 // Whoever takes over waits for this.
                 drop(control);
                 desktop.end().await;
                 match ending {
                     Ok(Outcome::HandedOver) => {
                         mind.lock().await.stop().await;
-                        // The models are closed, and this program does little from now on.
-                        drop(mind);
+                        // The models are closed, and another configuration is not this program's any more.
+                        drop((by_itself, mind, model));
                         heap::trim();
-                        return successor.follow(&stop).await;
+                        return successor.follow(&socket, &stop).await;
                     }
                     _ => manager::stopping(),
                 }

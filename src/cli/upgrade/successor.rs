@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use hearken::control::{Chosen, Upgrade};
@@ -12,16 +13,21 @@ use hearken::event::{Bus, Event};
 use hearken::service::manager;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::signal::Stop;
+use crate::cli::wire::Wire;
 
 /// The flag by which a program is told whom it takes over from.
 const FLAG: &str = "--take-over";
 /// The flags by which a program tells its successor which devices were chosen.
 const MICROPHONE: &str = "--chosen-microphone";
 const LOUDSPEAKER: &str = "--chosen-loudspeaker";
+/// Who is asked to end has ended within this.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What this program does about wishes for another one.
 pub struct Upgrader {
@@ -31,6 +37,8 @@ pub struct Upgrader {
     pub bus: Bus,
     /// Devices that were chosen since the start, which the successor uses as well.
     pub chosen: watch::Receiver<Chosen>,
+    /// This program is to end: so is one that has not taken over yet.
+    pub stop: CancellationToken,
 }
 
 /// The program that is to go on.
@@ -41,12 +49,32 @@ pub enum Next {
     /// It lives, as this process.
     Lives(u32),
     /// It has ended, in order or not.
-    Ended {
-        /// Whether it was in order.
-        well: bool,
-        /// How.
-        how: String,
-    },
+    Ended(Result<(), Ended>),
+}
+
+/// The program that went on has ended, and not in order. It has said why itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the new program ended: {how}")]
+pub struct Ended {
+    how: String,
+    /// Its exit code, where it had one.
+    pub code: Option<u8>,
+}
+
+impl Ended {
+    fn of(status: std::io::Result<ExitStatus>) -> Result<(), Self> {
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(Self {
+                how: status.to_string(),
+                code: status.code().and_then(|code| code.try_into().ok()),
+            }),
+            Err(error) => Err(Self {
+                how: error.to_string(),
+                code: None,
+            }),
+        }
+    }
 }
 
 /// How it is with the program that is to go on.
@@ -57,13 +85,17 @@ pub struct Successor {
 }
 
 impl Successor {
+    /// From now on that one has the conversation, and this one says nothing more about it.
+    pub fn takes_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
+    }
+
     /// It goes on with the conversation. A service manager is told so; whoever waits for this program waits for that one, which
-    /// ends when this one is to end.
+    /// ends when this one is to end. `socket` is where it can be asked to.
     ///
     /// # Errors
-    /// When it has not ended in order, and when somebody has interrupted this one.
-    pub async fn follow(mut self, stop: &Stop) -> anyhow::Result<()> {
-        self.handed_over.store(true, Ordering::Relaxed);
+    /// [`Ended`] when it has not ended in order, and when somebody has interrupted this one.
+    pub async fn follow(mut self, socket: &Path, stop: &Stop) -> anyhow::Result<()> {
         if let Next::Lives(id) = *self.next.borrow()
             && manager::succeeded_by(id)
         {
@@ -73,20 +105,45 @@ impl Successor {
         loop {
             let next = self.next.borrow_and_update().clone();
             let id = match next {
-                Next::Ended { well: true, .. } => return stop.outcome(),
-                Next::Ended { how, .. } => bail!("{how}"),
+                Next::Ended(how) => {
+                    stop.outcome()?;
+                    return how.map_err(Into::into);
+                }
                 Next::Nobody => bail!("nobody goes on with the conversation"),
                 Next::Lives(id) => id,
             };
             tokio::select! {
                 changed = self.next.changed() => changed?,
                 () = token.cancelled() => {
-                    let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
+                    end(id, socket, &mut self.next).await;
                     self.next.changed().await?;
                 }
             }
         }
     }
+}
+
+/// Has the process `id` end. A terminal's Ctrl-C has reached it as well, and a second signal would force it: it is asked at its
+/// socket, and sent a signal only when that does not end it.
+async fn end(id: u32, socket: &Path, next: &mut watch::Receiver<Next>) {
+    let socket = socket.to_owned();
+    let ask = move || Wire::open(&socket)?.ask(json!({"method": "shutdown"}));
+    if let Err(error) = tokio::task::spawn_blocking(ask)
+        .await
+        .unwrap_or_else(|e| Err(e.into()))
+    {
+        tracing::debug!("the new program cannot be asked to end: {error}");
+    }
+    let ended = next.wait_for(|next| matches!(next, Next::Ended(_)));
+    if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
+        terminate(id);
+    }
+    // Whoever waits sees it again.
+    next.mark_changed();
+}
+
+fn terminate(id: u32) {
+    let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
 }
 
 impl Upgrader {
@@ -104,19 +161,21 @@ impl Upgrader {
                 let why = match self.begin(program) {
                     Ok(mut child) => {
                         let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
-                        // It goes on; or else this program does.
-                        let status = child.wait().await;
-                        let how = match &status {
-                            Ok(status) => format!(
-                                "the new program ended: {status}; its last words are in the log"
-                            ),
-                            Err(error) => format!("the new program is lost: {error}"),
+                        // It goes on; or else this program does, or neither.
+                        let status = tokio::select! {
+                            status = child.wait() => status,
+                            () = self.stop.cancelled() => {
+                                if let (false, Some(id)) = (handed_over.load(Ordering::Relaxed), child.id()) {
+                                    terminate(id);
+                                }
+                                child.wait().await
+                            }
                         };
-                        let well = status.is_ok_and(|status| status.success());
-                        let _ = alive.send(Next::Ended {
-                            well,
-                            how: how.clone(),
+                        let ended = Ended::of(status);
+                        let how = ended.as_ref().map_or_else(ToString::to_string, |()| {
+                            "the new program ended without taking over".into()
                         });
+                        let _ = alive.send(Next::Ended(ended));
                         if handed_over.load(Ordering::Relaxed) {
                             continue;
                         }
@@ -144,8 +203,6 @@ impl Upgrader {
         Command::new(&program)
             .args(arguments)
             .stdin(Stdio::null())
-            // A terminal's Ctrl-C is this program's, which passes the wish on once.
-            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))
     }
