@@ -14,7 +14,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken, recording};
 use support::sound_server::{SoundServer, ended_within};
@@ -599,9 +600,22 @@ fn uses_the_device_that_is_chosen() {
         measured["rows"][3]["p50_ms"].as_f64().unwrap() > 0.0,
         "{measured}"
     );
-    assert_eq!(hearken(&["ctl", "shutdown"]).0, Some(0));
+    // The program that was there before has nothing to do with another configuration any more.
+    let failed: Vec<_> = daemon
+        .events
+        .try_iter()
+        .filter(|event| event["event"] == "failed")
+        .collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    // A terminal's Ctrl-C reaches both.
+    let first = daemon.process.id();
+    let all = std::iter::once(first).chain(process::children(first));
+    for id in all.collect::<Vec<_>>() {
+        kill(Pid::from_raw(id.cast_signed()), Signal::SIGINT).unwrap();
+    }
     let (code, said) = daemon.end();
-    assert_eq!(code, Some(0), "{said:?}");
+    assert_eq!(code, Some(130), "{said:?}");
+    assert_eq!(hearken(&["ctl", "status"]).0, Some(10));
 }
 
 /// The name alone wants no answer; the recording after it does.
