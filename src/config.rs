@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, default_path, load};
+pub use load::{ConfigError, anywhere, default_path, load};
 
 /// The annotated default, as `hearken config --default` prints it.
 pub const ANNOTATED_DEFAULT: &str = include_str!("../assets/hearken.toml");

@@ -51,7 +51,7 @@ pub const MEANINGS: [(u8, &str); 13] = [
         7,
         "a recording cannot be read, or the file of `--out` not be written",
     ),
-    (8, "the language model failed"),
+    (8, "the language model failed, or a reply did"),
     (9, "a download failed"),
     (10, "`ctl`: hearken does not run; `run`: it runs already"),
     (130, "interrupted by SIGINT (Ctrl-C)"),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// So long after the last of it nothing is being freed any more, and nobody is in a hurry.
 const SETTLES: Duration = Duration::from_secs(3);
 
-/// Freed memory of up to so much, in bytes, is kept for what is asked for next, until it is given back.
+/// Freed memory of up to so much, in bytes, is kept for what is asked for next, until it is given back or the program ends.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 256 * 1024 * 1024;
 /// Only what is larger, in bytes, goes back at once; glibc takes no more than this.
@@ -19,24 +19,22 @@ const KEPT: libc::c_int = 256 * 1024 * 1024;
 const LARGE: libc::c_int = 32 * 1024 * 1024;
 
 /// Lets the models find the memory of the sentence before again: they ask for the same pieces with each, and to fetch these from
-/// the system every time makes the voice a fifth slower.
+/// the system every time makes the voice a fifth slower. Where the system's library refuses, it is only slower.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(super) fn keep_for_the_next() {
+pub(in crate::cli) fn keep_for_the_next() {
     // SAFETY: both take no pointer, and no thread exists yet that could ask for memory meanwhile.
-    let kept = unsafe {
-        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT) & libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE)
-    };
-    if kept == 0 {
-        tracing::debug!("freed memory is kept as the system's library does by itself");
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 
 /// Other systems' allocators know best.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn keep_for_the_next() {}
+pub(in crate::cli) fn keep_for_the_next() {}
 
 /// Gives it back after the start, each turn, each sentence for somebody else and each other configuration, until the events end.
-pub(super) async fn give_back(mut events: Receiver<Event>) {
+pub(in crate::cli) async fn give_back(mut events: Receiver<Event>) {
     let mut due = None;
     loop {
         let settled = tokio::time::sleep_until(due.unwrap_or_else(Instant::now));
@@ -67,9 +65,9 @@ fn frees(event: &Event) -> bool {
     )
 }
 
-/// Gives back what is free now; takes less than 1 ms.
+/// Gives back what is free now.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(super) fn trim() {
+pub(in crate::cli) fn trim() {
     let began = Instant::now();
     // SAFETY: it takes no pointer, and may be called at any time on any thread.
     unsafe { libc::malloc_trim(0) };
@@ -78,7 +76,7 @@ pub(super) fn trim() {
 
 /// Other systems' allocators give it back themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn trim() {}
+pub(in crate::cli) fn trim() {}
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 #[allow(clippy::unwrap_used)]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use hearken::config::Config;
+use hearken::config::{self, Config};
 use hearken::service::unit::{self, Service};
 use hearken::weights::Store;
 
@@ -140,13 +140,17 @@ fn service(config: &Config, source: &Source) -> anyhow::Result<Service> {
         command.extend(["--config".into(), file.to_string_lossy().into_owned()]);
     }
     for key in &source.set {
-        command.extend(["--set".into(), key.clone()]);
+        // The service has another working folder.
+        command.extend(["--set".into(), config::anywhere(key)]);
     }
     command.extend(["run", "--wait"].map(String::from));
     // The configuration's own variables belong to a shell; these say where things are.
     let environment = ["HEARKEN_DATA_DIR", "HEARKEN_LLM"]
         .into_iter()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        .filter_map(|name| {
+            let place = std::path::absolute(std::env::var_os(name)?).ok()?;
+            Some((name.to_owned(), place.into_os_string().into_string().ok()?))
+        });
     let folder = |file: &Path| file.parent().map(Path::to_owned);
     let writes = [&config.memory.file, &config.control.socket];
     Ok(Service {

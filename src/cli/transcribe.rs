@@ -180,7 +180,7 @@ fn print(path: &Path, report: &Report, several: bool) {
     let text = report.text();
     match (text.is_empty(), report.doubted) {
         (true, true) => eprintln!(
-            "hearken: {}: speech, but no words that whisper is sure of; a lower listen.logprob_floor prints what it guesses",
+            "hearken: {}: no words that whisper is sure of (see listen.logprob_floor)",
             path.display()
         ),
         (true, false) => eprintln!("hearken: {}: no words in it", path.display()),

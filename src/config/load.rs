@@ -122,6 +122,20 @@ pub fn load(file: Option<&Path>, set: &[String]) -> Result<Config, ConfigError> 
     read(&text, &place, &environment, set, &folders)
 }
 
+/// An assignment such as `reply.model=./own.gguf` that means the same elsewhere, too: its path, if it is one, is absolute.
+pub fn anywhere(assignment: &str) -> String {
+    let here = std::env::current_dir().ok();
+    let home = etcetera::home_dir().ok();
+    match assignment.split_once('=') {
+        Some((key, value)) => {
+            let (key, value) = (key.trim(), value.trim());
+            let value = paths::settled(key, value, here.as_deref(), home.as_deref());
+            format!("{key}={value}")
+        }
+        None => assignment.to_owned(),
+    }
+}
+
 /// Where relative paths begin.
 #[derive(Default)]
 struct Folders<'a> {
@@ -156,10 +170,13 @@ fn read(
     }
     // The typed reading says which line has a value that is out of its key's reach.
     let config: Result<Config, _> = toml::from_str(text);
-    let mut config = config.map_err(|e| invalid(at(&e), plain(e.message())))?;
-    paths::settle(&mut config, folders.file, folders.home.as_deref());
-
+    let config = config.map_err(|e| invalid(at(&e), plain(e.message())))?;
     let mut table = Table::try_from(&config).map_err(|e| invalid(place, e.to_string()))?;
+    for key in paths::keys() {
+        if let Some(Value::String(text)) = at_key(&mut table, key) {
+            *text = paths::settled(key, text, folders.file, folders.home.as_deref());
+        }
+    }
     let mut overlays = Vec::new();
     let key_env = set
         .iter()
@@ -189,12 +206,14 @@ fn read(
             value.trim().to_owned(),
         ));
     }
+    let whole = |table: &Table| Config::deserialize_table(table);
+    let mut config = whole(&table).map_err(|problem| invalid(place, problem))?;
     for (place, key, value) in &overlays {
-        put(&mut table, &schema, key, value).map_err(|problem| invalid(place, problem))?;
+        let value = paths::settled(key, value, folders.here, folders.home.as_deref());
+        put(&mut table, &schema, key, &value).map_err(|problem| invalid(place, problem))?;
         // One by one, so that the message names the one that is of the wrong type.
-        config = Config::deserialize_table(&table).map_err(|problem| invalid(place, problem))?;
+        config = whole(&table).map_err(|problem| invalid(place, problem))?;
     }
-    paths::settle(&mut config, folders.here, folders.home.as_deref());
     // Together, because two keys may only make sense together; the message names the key.
     let places = || {
         let file = (!text.is_empty()).then_some(place);
@@ -319,6 +338,14 @@ fn paths(table: &Table, prefix: &str, out: &mut Vec<String>) {
         if let Value::Table(inner) = value {
             paths(inner, &format!("{prefix}{key}."), out);
         }
+    }
+}
+
+/// What stands at a dotted key.
+fn at_key<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Value> {
+    match key.split_once('.') {
+        Some((section, rest)) => at_key(table.get_mut(section)?.as_table_mut()?, rest),
+        None => table.get_mut(key),
     }
 }
 
@@ -471,6 +498,32 @@ mod tests {
         assert_eq!(config.memory.file, Path::new("/etc/hearken/talk.db"));
         assert_eq!(config.speak.voice, "/home/ann/voices/own.onnx");
         assert_eq!(config.reply.model, "/home/ann/work/own/big.gguf");
+    }
+
+    #[test]
+    fn every_key_of_a_path_is_a_key() {
+        let mut table = schema();
+        for key in paths::keys() {
+            assert!(
+                at_key(&mut table, key).is_some_and(|value| value.is_str()),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_assignment_means_the_same_anywhere() {
+        let here = std::env::current_dir().unwrap();
+        let model = here.join("own.gguf");
+        assert_eq!(
+            anywhere("reply.model = ./own.gguf"),
+            format!("reply.model={}", model.display())
+        );
+        assert_eq!(
+            anywhere("reply.model=smollm2-135m"),
+            "reply.model=smollm2-135m"
+        );
+        assert_eq!(anywhere("nonsense"), "nonsense");
     }
 
     #[test]

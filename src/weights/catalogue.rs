@@ -288,7 +288,7 @@ fn parse(text: &str, path: &Path) -> Result<Table, WeightsError> {
 
 /// What deserialization cannot see.
 fn check(entry: &Entry) -> Result<(), String> {
-    check_name(&entry.name)?;
+    check_own_name(&entry.name)?;
     if entry.files.is_empty() {
         return Err("it has no files".into());
     }
@@ -328,6 +328,26 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     Err(format!(
         "{name:?} is no name: letters, digits, '.', '_' and '-', at most 100, a letter or digit first"
     ))
+}
+
+/// A name of weights, which is told from a file's.
+pub(super) fn check_own_name(name: &str) -> Result<(), String> {
+    check_name(name)?;
+    match is_file_name(name) {
+        true => Err(format!(
+            "{name:?} is a file's name; weights are named without its ending"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What files of weights end in.
+const FILES: [&str; 3] = ["gguf", "onnx", "bin"];
+
+/// Whether `name` ends as files of weights do, and no name of weights does.
+pub fn is_file_name(name: &str) -> bool {
+    let ending = std::path::Path::new(name).extension();
+    ending.is_some_and(|ending| FILES.iter().any(|of| ending.eq_ignore_ascii_case(of)))
 }
 
 /// An address that can be fetched.

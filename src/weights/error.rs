@@ -172,6 +172,7 @@ pub enum WeightsError {
 
 impl WeightsError {
     /// Whether something was fetched, or was to be, and what is here is as it was.
+    #[must_use]
     pub fn is_of_a_download(&self) -> bool {
         matches!(
             self,

@@ -35,7 +35,7 @@ mod verify;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Catalogue, Digest, Entry, File};
+pub use catalogue::{Catalogue, Digest, Entry, File, is_file_name};
 pub use error::WeightsError;
 pub use own::{Addition, Import, add, add_and_pull, import_file, remove};
 pub use progress::{Progress, Silent};

@@ -103,7 +103,7 @@ fn write_back(store: &Store, before: &Table, _lock: &Lock) -> Result<(), Weights
 
 fn entry_of(addition: Addition) -> Result<Entry, WeightsError> {
     let refused = |problem: String| WeightsError::Refused { problem };
-    catalogue::check_name(&addition.name).map_err(refused)?;
+    catalogue::check_own_name(&addition.name).map_err(refused)?;
     catalogue::check_url(&addition.url).map_err(refused)?;
     if (addition.role == Role::Voice) != addition.json.is_some() {
         return Err(refused(match addition.role {
@@ -197,7 +197,7 @@ pub fn import_file(
     let out = request.out.as_deref();
     let mut checkpoint = Checkpoint::open(&request.from)?;
     if out.is_none() {
-        catalogue::check_name(name).map_err(|problem| WeightsError::Refused { problem })?;
+        catalogue::check_own_name(name).map_err(|problem| WeightsError::Refused { problem })?;
         if let Some(taken) = store.catalogue()?.find(name).filter(|e| !e.own) {
             return Err(WeightsError::Refused {
                 problem: format!(

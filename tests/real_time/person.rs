@@ -275,8 +275,9 @@ impl<'a> Person<'a> {
             Some(true) => self.watch.interrupted(),
             // What was said was for it nevertheless.
             Some(false) if said.elapsed() < OVER => self.watch.over(),
-            Some(false) => self.watch.missed(format!("{with}, at the end: {seen}")),
-            None => return self.watch.lost(format!("an interruption, {with}: {seen}")),
+            Some(false) | None => {
+                return self.watch.lost(format!("an interruption, {with}: {seen}"));
+            }
         }
         if with == OTHERWISE {
             let outcome = self.desk.outcome();

@@ -23,6 +23,8 @@ const COME_AND_GO: f64 = 3.0;
 pub const ENOUGH: usize = 10;
 /// A call that is not heard is said again; of the calls one in so many may be such. It is what `hearken bench wake` aims at.
 const MISSED_OF: usize = 20;
+/// Of the stories, one in so many may be over before it can be interrupted.
+const OVER_OF: usize = 3;
 /// Of what was not for it, one in so many may be answered.
 const FALSE_OF: usize = 20;
 
@@ -340,6 +342,14 @@ impl Figures {
             missed <= (calls / MISSED_OF).max(1),
             format!("{missed} of {calls} calls were not heard"),
         );
+        let (stopped, over) = (self.interrupted, self.over);
+        unless(
+            over <= (stopped + over) / OVER_OF || stopped + over < OVER_OF,
+            format!(
+                "{over} of {} stories were over too soon to be interrupted",
+                stopped + over
+            ),
+        );
         // After a fault no more than at other times.
         let (after, faults) = (self.missed_after_faults, self.faults.len());
         unless(
@@ -350,7 +360,7 @@ impl Figures {
             wakes <= self.overheard / FALSE_OF,
             format!("{wakes} answers that nobody asked for"),
         );
-        let all = self.answered >= 2 && self.overheard > 0 && self.interrupted > 0;
+        let all = self.answered >= 2 && self.overheard > 0 && stopped + over > 0;
         unless(
             all && !self.faults.is_empty(),
             "the life was too short".into(),

@@ -37,6 +37,7 @@ use self::watch::{Figures, Watch};
 use super::talk::room::Room;
 use super::wake::speakers::Speaker;
 use super::wake::text::Talk;
+use crate::cli::heap;
 use crate::cli::process;
 use crate::cli::signal::Stop;
 
@@ -129,6 +130,7 @@ async fn live(
     })?;
     let bus = Bus::default();
     let events = bus.subscribe();
+    tokio::spawn(heap::give_back(bus.subscribe()));
     let ending = CancellationToken::new();
     let conversation = daemon::run(parts, config, bus, ending.clone());
     let person = Person {

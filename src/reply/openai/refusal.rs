@@ -41,6 +41,17 @@ pub(super) fn detail(status: StatusCode, body: &str) -> String {
     body.to_owned()
 }
 
+/// What to do about a refusal, behind what the server says of it; nothing where that says enough. A server that knows the address
+/// and not the model answers with an error of its own.
+pub(super) fn hint(status: StatusCode, body: &str, base_url: &str) -> &'static str {
+    let knows = serde_json::from_str::<Value>(body).is_ok_and(|body| body.get("error").is_some());
+    let usual = base_url.trim_end_matches('/').ends_with("/v1");
+    match status == StatusCode::NOT_FOUND && !usual && !knows {
+        true => "; most servers want reply.server.url to end in /v1",
+        false => "",
+    }
+}
+
 /// The pause of a `Retry-After` header: seconds, or a date in the time of `now`.
 pub(super) fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
@@ -124,6 +135,25 @@ pub(super) fn millis(duration: Duration) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_not_found_may_lack_its_end() {
+        let hints = |status, body, url| !hint(status, body, url).is_empty();
+        let not_found = StatusCode::NOT_FOUND;
+        assert!(hints(
+            not_found,
+            "404 page not found",
+            "http://127.0.0.1:11434/"
+        ));
+        assert!(hints(not_found, "", "http://127.0.0.1:11434"));
+        assert!(!hints(not_found, "", "http://127.0.0.1:11434/v1"));
+        assert!(!hints(
+            not_found,
+            r#"{"error":{"message":"no such model"}}"#,
+            "http://localhost/api"
+        ));
+        assert!(!hints(StatusCode::BAD_REQUEST, "", "http://localhost"));
+    }
 
     #[test]
     fn every_status_has_its_meaning() {

@@ -136,22 +136,12 @@ impl Session {
             None => body(response).await,
         };
         let detail = elsewhere.unwrap_or_else(|| refusal::detail(status, &body));
-        let detail = match status == StatusCode::NOT_FOUND
-            && !self
-                .inner
-                .settings
-                .base_url
-                .trim_end_matches('/')
-                .ends_with("/v1")
-        {
-            true => format!("{detail}; most servers want reply.server.url to end in /v1"),
-            false => detail,
-        };
+        let hint = refusal::hint(status, &body, &self.inner.settings.base_url);
         let error = refusal::from_status(
             &self.inner.settings.label,
             status.as_u16(),
             pause,
-            self.inner.quote(&detail),
+            self.inner.quote(&detail) + hint,
         );
         let parameter = serde_json::from_str::<Value>(&body)
             .ok()

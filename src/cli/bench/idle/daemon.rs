@@ -21,6 +21,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::heap;
 use crate::cli::signal::Stop;
 
 /// What the child prints when it listens.
@@ -99,6 +100,7 @@ pub fn run(sound: &Path, config: &Config) -> anyhow::Result<()> {
                 end_with_input(token.clone())?;
                 let bus = Bus::default();
                 let watching = tokio::spawn(watch(bus.subscribe()));
+                tokio::spawn(heap::give_back(bus.subscribe()));
                 let feeding = tokio::spawn(async move { play(&mut sound, &feed).await });
                 let ending = daemon::run(parts, config, bus, token).await;
                 feeding.abort();
