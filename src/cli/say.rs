@@ -287,7 +287,9 @@ impl Target {
             path: path.display().to_string(),
             reason,
         };
-        let is_device = match std::fs::metadata(path) {
+        // What a link points to is written, and the link stays.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let is_device = match std::fs::metadata(&target) {
             Ok(known) if known.is_dir() => return Err(failed("it is a folder".into())),
             Ok(known) => !known.is_file(),
             Err(_) => false,
@@ -295,7 +297,7 @@ impl Target {
         let temporary = if is_device {
             None
         } else {
-            let folder = match path.parent() {
+            let folder = match target.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
             };
@@ -310,7 +312,7 @@ impl Target {
             Some(file.into_temp_path())
         };
         Ok(Self {
-            path: path.to_owned(),
+            path: target,
             temporary,
             writer: None,
         })
@@ -377,8 +379,26 @@ fn file_error(path: &Path, error: WavError) -> SpeakerError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_stays_and_what_it_points_to_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.wav"), folder.path().join("link.wav"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mut target = Target::create(&link).unwrap();
+        let speech = Speech {
+            samples: vec![0.1; 100],
+            rate: 22_050,
+        };
+        target.append(speech).unwrap();
+        target.finish().unwrap();
+        assert!(link.is_symlink());
+        assert!(std::fs::read(&file).unwrap().starts_with(b"RIFF"));
+    }
 
     #[test]
     fn a_name_of_another_format_is_refused() {

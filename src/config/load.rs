@@ -214,8 +214,18 @@ fn read(
         // One by one, so that the message names the one that is of the wrong type.
         config = whole(&table).map_err(|problem| invalid(place, problem))?;
     }
-    // Together, because two keys may only make sense together; the message names the key.
-    let places = || {
+    // Together, because two keys may only make sense together; the message names the key, and the place is where that one is
+    // set, or else any of them.
+    let places = |problem: &str| {
+        let about = |(place, key, _): &(String, String, String)| {
+            let is = problem
+                .strip_prefix(&key[..])
+                .is_some_and(|rest| rest.starts_with(' '));
+            is.then(|| place.clone())
+        };
+        if let Some(place) = overlays.iter().rev().find_map(about) {
+            return place;
+        }
         let file = (!text.is_empty()).then_some(place);
         let overlays = overlays.iter().map(|(place, ..)| place.as_str());
         file.into_iter()
@@ -223,7 +233,7 @@ fn read(
             .collect::<Vec<_>>()
             .join(", ")
     };
-    validate(&config).map_err(|problem| invalid(places(), problem))?;
+    validate(&config).map_err(|problem| invalid(places(&problem), problem))?;
     Ok(config)
 }
 
@@ -313,7 +323,15 @@ fn unknown(key: &str) -> String {
     paths(&schema(), "", &mut known);
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let mut elsewhere = known.iter().filter(|k| last(k) == last(key));
-    let nearest = spelling::nearest(key, known.iter().map(String::as_str))
+    // "key" is neither "key_env" nor "key_file", and nearer to "url" than to both.
+    let begun = known
+        .iter()
+        .find(|known| known.starts_with(&format!("{key}_")));
+    let nearest = begun
+        .map(String::as_str)
+        .or_else(|| spelling::nearest(key, known.iter().map(String::as_str)))
+        // Who is in the right section is not helped by its name.
+        .filter(|near| !key.starts_with(&format!("{near}.")))
         .or_else(|| {
             // The right name in the wrong section, or in none.
             let only = elsewhere.next().map(String::as_str);
@@ -322,8 +340,11 @@ fn unknown(key: &str) -> String {
         .or_else(|| {
             // The section at least.
             let (section, _) = key.split_once('.')?;
-            let sections = known.iter().filter(|known| !known.contains('.'));
-            spelling::nearest(section, sections.map(String::as_str))
+            let mut sections = known.iter().filter(|known| !known.contains('.'));
+            match sections.clone().any(|known| known == section) {
+                true => None,
+                false => spelling::nearest(section, sections.by_ref().map(String::as_str)),
+            }
         });
     match nearest {
         Some(near) => format!("there is no key {key:?}; the nearest is {near:?}"),
@@ -435,6 +456,11 @@ mod tests {
             said,
             "f.toml line 3: there is no key \"listen.hangver_ms\"; the nearest is \"listen.hangover_ms\""
         );
+        assert!(fails("[reply.server]\nkey = \"x\"\n", &[]).contains("\"reply.server.key_env\""));
+        let said = fails("[memory]\nnonsense = 1\n", &[]);
+        assert!(!said.contains("nearest"), "{said}");
+        let said = fails("", &["memory.file=a.db", "name=the"]);
+        assert!(said.starts_with("--set name: name"), "{said}");
         assert!(fails("[lisen]\n", &[]).contains("the nearest is \"listen\""));
         assert!(fails("hangover_ms = 3\n", &[]).contains("\"listen.hangover_ms\""));
         let said = fails("[weather]\n", &[]);
