@@ -1,6 +1,7 @@
 //! Another configuration for a conversation that goes on: what differs, and the new parts that it needs. They are opened
 //! beside the old ones, which go on until the conductor takes the new.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub enum ChangeError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The voice cannot be opened.
-    #[error(transparent)]
+    #[error("{0}: {why}", why = .0.source().map_or_else(String::new, ToString::to_string))]
     Voice(#[from] OpenError),
     /// The loudspeaker cannot be opened.
     #[error(transparent)]
@@ -248,6 +249,16 @@ pub async fn prepare(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_voice_that_is_missing_is_named() {
+        let missing = crate::weights::WeightsError::NotPulled { name: "joe".into() };
+        let said = ChangeError::from(OpenError::from(missing)).to_string();
+        assert!(
+            said.starts_with("nothing can be said aloud: ") && said.contains("joe"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn keys_that_differ_are_named_and_tell_what_is_needed() {
