@@ -3,6 +3,7 @@
 //! Precedence, highest first: `--set key=value`, `HEARKEN_…` in the environment, the file, the defaults below. The
 //! annotated default is `assets/hearken.toml`; a test keeps it equal to [`Config::default`].
 
+mod explain;
 mod load;
 mod paths;
 mod validate;

@@ -337,6 +337,69 @@ fn weights_that_are_missing() {
     assert!(heard.contains("did you mean \"whisper-base\"?"), "{said}");
 }
 
+/// Behind a model that answers instead nobody would see that the server is dead.
+#[test]
+fn a_server_that_is_dead_behind_another_model() {
+    let dir = folder();
+    let output = hearken()
+        .env("HEARKEN_DATA_DIR", dir.path())
+        .args([
+            "--set",
+            "reply.backend=server",
+            "--set",
+            "reply.fallback=embedded",
+        ])
+        .args(["--set", "reply.server.url=http://127.0.0.1:1/v1", "check"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let has = |begins: &str, words: &str| {
+        let found = |line: &str| line.starts_with(begins) && line.contains(words);
+        assert!(said.lines().any(found), "{begins}, {words}: {said}");
+    };
+    has("NOT language model", "127.0.0.1:1");
+    has("NOT model instead", "hearken weights pull");
+}
+
+#[test]
+fn a_language_model_of_another_format() {
+    let set = "reply.model=assets/demo/question.wav";
+    refuses(
+        hearken().args(["--set", set, "chat", "Hello."]),
+        6,
+        &["question.wav is no language model", "GGUF"],
+    );
+}
+
+#[test]
+fn a_recording_for_standard_output() {
+    let out = ["say", "Hello.", "--out", "-"];
+    refuses(
+        hearken().args(out),
+        2,
+        &["standard output", "--out reply.wav"],
+    );
+}
+
+/// Who steers a hearken that runs changes nothing of its configuration.
+#[test]
+fn a_setting_for_a_hearken_that_runs() {
+    let dir = folder();
+    let socket = format!("control.socket={}", dir.path().join("none.sock").display());
+    let told = |set: &str| {
+        let mut command = hearken();
+        command.args(["--set", &socket, "--set", set, "ctl", "reload"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(10));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = told("name=Anna");
+    assert!(said.contains("--set name=Anna changes nothing"), "{said}");
+    assert!(!said.contains("--set control.socket"), "{said}");
+    let elsewhere = format!("data_dir={}", dir.path().display());
+    assert_eq!(told(&elsewhere).lines().count(), 1);
+}
+
 #[test]
 fn nothing_to_say() {
     for text in ["", "   \n\t ", "*** --- ###", "…!?,;:"] {

@@ -212,3 +212,19 @@ fn analyze(runtime: &Path, arguments: &[&str], unit: &Path) -> String {
         .expect("systemd-analyze (package systemd) is needed");
     text(&output.stdout) + &text(&output.stderr)
 }
+
+/// The service has another working folder than whoever installs it.
+#[test]
+fn a_relative_path_means_the_same_in_the_unit() {
+    let home = Home::new("exit 0");
+    let set = ["--set", "reply.model=./own.gguf", "--set", "name=Anna"];
+    let install = ["service", "install", "--print"];
+    let output = home.hearken(&[&set[..], &install].concat());
+    let unit = text(&output.stdout);
+    let here = std::env::current_dir().unwrap();
+    let model = format!("reply.model={}/own.gguf", here.display());
+    assert!(
+        unit.contains(&model) && unit.contains("name=Anna"),
+        "{unit}"
+    );
+}

@@ -27,11 +27,8 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
 /// The text that `key` is set to, as an absolute path where it is one. A relative one begins in `folder`, which is the file's own
 /// or that of whoever gives a flag; without it, it stays as it is.
 pub(super) fn settled(key: &str, text: &str, folder: Option<&Path>, home: Option<&Path>) -> String {
-    let is_a_path = match text.is_empty() {
-        true => false,
-        false => PATHS.contains(&key) || (WEIGHTS.contains(&key) && is_a_file(text)),
-    };
-    if !is_a_path {
+    let is_a_path = PATHS.contains(&key) || (WEIGHTS.contains(&key) && is_a_file(text));
+    if text.is_empty() || !is_a_path {
         return text.to_owned();
     }
     let path = Path::new(text);
