@@ -5,7 +5,10 @@
 #[path = "support/llm.rs"]
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,6 +23,8 @@ use tokio::time::timeout;
 
 /// Set in the process that [`nothing_is_left_when_the_parent_is_killed`] kills.
 const PARENT: &str = "HEARKEN_TEST_EMBEDDED_PARENT";
+/// Set in the process that [`a_server_that_dies_of_every_question_is_reported_with_what_it_said`] starts: its arguments.
+const DYING: &str = "HEARKEN_TEST_EMBEDDED_DYING";
 
 fn settings(model: PathBuf) -> EmbeddedSettings {
     EmbeddedSettings {
@@ -119,6 +124,49 @@ async fn a_model_that_cannot_be_loaded_is_reported_and_not_tried_again() {
         assert!(sentence.contains("llama.cpp cannot load"), "{sentence}");
     }
     assert_eq!(model.pid(), None);
+}
+
+/// Plays the server in [`a_server_that_dies_of_every_question_is_reported_with_what_it_said`]: healthy, until it is asked.
+#[test]
+fn server_that_dies_of_questions() {
+    let Ok(arguments) = std::env::var(DYING) else {
+        return;
+    };
+    let mut arguments = arguments.split(' ');
+    let socket = arguments.find(|argument| *argument == "--socket");
+    let socket = socket.and_then(|_| arguments.next()).unwrap();
+    let _ = std::fs::remove_file(socket);
+    for stream in UnixListener::bind(socket).unwrap().incoming() {
+        let mut stream = stream.unwrap();
+        let mut asked = String::new();
+        BufReader::new(&stream).read_line(&mut asked).unwrap();
+        if !asked.starts_with("GET /health ") {
+            eprintln!("hearken-llm: the answer to that is my end");
+            std::process::exit(70);
+        }
+        let healthy = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+        stream.write_all(healthy).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_dies_of_every_question_is_reported_with_what_it_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("dies");
+    let script = format!(
+        "#!/bin/sh\n{DYING}=\"$*\" exec {} --exact server_that_dies_of_questions --nocapture\n",
+        std::env::current_exe().unwrap().display()
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let settings = EmbeddedSettings {
+        program,
+        ..settings(model())
+    };
+    let error = ask(&Embedded::start(settings).unwrap()).await.unwrap_err();
+    assert!(!error.is_permanent());
+    let sentence = error.to_string();
+    assert!(sentence.contains("my end"), "{sentence}");
 }
 
 #[tokio::test]

@@ -311,12 +311,21 @@ impl Shared {
                     | ModelError::NotReady { .. }
                     | ModelError::BrokeOff { .. }))
             );
-            if gone && attempt < ATTEMPTS && Instant::now() < deadline {
-                attempt += 1;
+            if gone {
                 let mut state = self.state.clone();
                 let left = state.wait_for(|s| !matches!(s, State::Ready { .. }));
-                let _ = timeout(NOTICED_WITHIN, left).await;
-                continue;
+                let now = timeout(NOTICED_WITHIN, left).await;
+                if attempt < ATTEMPTS && Instant::now() < deadline {
+                    attempt += 1;
+                    continue;
+                }
+                // What it died of says more than that nobody listens.
+                if let Ok(Ok(state)) = &now
+                    && let State::Down(reason) = &**state
+                {
+                    let detail = format!("it ended and is started again: {reason}");
+                    return Box::pin(stream::iter([Err(self.not_ready(detail))]));
+                }
             }
             return Box::pin(stream::iter(first).chain(reply));
         }
@@ -324,11 +333,6 @@ impl Shared {
 
     async fn ready(&self, deadline: Instant) -> Result<(), ModelError> {
         let at = || self.label.clone();
-        let not_ready = |detail: String| ModelError::NotReady {
-            at: at(),
-            status: 503,
-            detail,
-        };
         let mut state = self.state.clone();
         let settled = state
             .wait_for(|s| matches!(s, State::Ready { .. } | State::Broken(_) | State::Stopped));
@@ -344,10 +348,18 @@ impl Shared {
             Ok(Err(_)) => Err(stopped(at())),
             Err(_) => Err(match &*self.state.borrow() {
                 State::Down(reason) => {
-                    not_ready(format!("it ended and is started again: {reason}"))
+                    self.not_ready(format!("it ended and is started again: {reason}"))
                 }
-                _ => not_ready("the model is still loading".into()),
+                _ => self.not_ready("the model is still loading".into()),
             }),
+        }
+    }
+
+    fn not_ready(&self, detail: String) -> ModelError {
+        ModelError::NotReady {
+            at: self.label.clone(),
+            status: 503,
+            detail,
         }
     }
 }
