@@ -407,6 +407,18 @@ fn nothing_to_say() {
     }
 }
 
+#[test]
+fn a_language_that_is_none() {
+    let transcribe = ["transcribe", "--language", "klingon", "x.wav"];
+    let output = hearken().args(transcribe).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("klingon") && said.contains("no language code"),
+        "{said}"
+    );
+}
+
 /// 100 kB is an hour and a half of speech: it begins at once, is written as it goes, and can be interrupted.
 #[test]
 fn a_text_of_100_kb_is_begun_and_can_be_interrupted() {

@@ -278,6 +278,14 @@ fn takes_another_configuration_without_a_restart() {
             .contains("stays in force")
     );
     assert!(ctl(&["status"]).1.contains("Anna"));
+    write("name = \"Anna\"\n[audio]\nmicrophone = \"the one that I do not have\"\n");
+    let (code, told) = ctl(&["reload"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("the one that I do not have") && told.contains("stays in force"),
+        "{told}"
+    );
+    daemon.until("failed");
 
     // By itself when the file has changed; what is only read at the start waits for that.
     write(

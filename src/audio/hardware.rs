@@ -144,6 +144,21 @@ pub fn open_microphone(name: &str) -> Result<Box<dyn Microphone>, MicrophoneErro
         })
 }
 
+/// Whether there is a microphone of this name. It is not opened: some can be open only once, and it may be in use.
+///
+/// # Errors
+/// [`MicrophoneError::NotFound`] when no device has the name. A sound system that does not answer is nobody's mistake.
+pub fn find_microphone(name: &str) -> Result<(), MicrophoneError> {
+    let asked = name.to_owned();
+    match answered(move || find(&asked, Role::Microphone).map(drop)) {
+        Some(Err(Refusal::Unknown(advice))) => Err(MicrophoneError::NotFound {
+            name: name.into(),
+            advice,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Opens a loudspeaker by name, or `default`, at its own rate and channels.
 ///
 /// # Errors

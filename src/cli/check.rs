@@ -1,13 +1,14 @@
 //! `hearken check`: what is fine, what is not, and what to do about it.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use futures_util::StreamExt;
 use hearken::audio::hardware;
-use hearken::config::{Backend, Config, Fallback};
+use hearken::config::{Backend, Config, Fallback, default_path};
 use hearken::daemon::{self, Mind};
-use hearken::reply::model::{Message, Role};
+use hearken::reply::model::{Message, ModelError, Role};
 use hearken::speak;
 use hearken::weights::{Machine, Store};
 use serde::Serialize;
@@ -33,7 +34,7 @@ struct Check {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+pub fn run(args: &Args, config: &Config, named: Option<&Path>) -> anyhow::Result<()> {
     let store = Store::new(&config.data_dir);
     let mut checks = Vec::new();
     let mut note = |what, result: anyhow::Result<String>| {
@@ -46,7 +47,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
         checks.push(check);
     };
     // A configuration that does not load has ended the program before this.
-    note("configuration", Ok("understood".into()));
+    note("configuration", Ok(configuration(named)));
     note("weights", weights(config, &store));
     note("microphone", microphone(config));
     note("loudspeaker", loudspeaker(config));
@@ -129,6 +130,14 @@ fn show(check: &Check) {
     let _ = writeln!(out, "{mark} {:15} {}", check.what, check.says);
 }
 
+fn configuration(named: Option<&Path>) -> String {
+    match named.map(Path::to_owned).or_else(default_path) {
+        Some(file) if file.exists() => format!("{} is understood", file.display()),
+        Some(file) => format!("no file; {} would be read", file.display()),
+        None => "no file is read".into(),
+    }
+}
+
 /// All that is missing at once, so that nobody pulls one, looks again, and pulls the next.
 fn weights(config: &Config, store: &Store) -> anyhow::Result<String> {
     let missing = store.to_pull(config, Machine::measure(&store.dir()))?;
@@ -171,7 +180,17 @@ async fn language_model(config: &Config, store: &Store) -> anyhow::Result<String
     mind.stop().await;
     match first {
         Some(Ok(_)) => Ok(format!("{name} answers")),
-        Some(Err(error)) => Err(error.into()),
+        Some(Err(error)) => Err(advised(error, config.reply.backend)),
         None => bail!("{name} answered nothing; try another model"),
+    }
+}
+
+/// What to do about a server that is not there.
+fn advised(error: ModelError, backend: Backend) -> anyhow::Error {
+    match (&error, backend) {
+        (ModelError::Unreachable { .. }, Backend::Server) => {
+            anyhow!("{error}; start that server, or name another in reply.server.url")
+        }
+        _ => error.into(),
     }
 }

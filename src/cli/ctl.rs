@@ -67,10 +67,10 @@ enum Wish {
         #[arg(allow_hyphen_values = true, value_parser = Loudness::read)]
         percent: Loudness,
     },
-    /// Give hearken another name, which it keeps
+    /// Give hearken another name, which it keeps; without one, print its name
     Name {
         /// The name
-        name: String,
+        name: Option<String>,
     },
     /// Watch what happens: first how it is, then every event
     Events {
@@ -179,7 +179,12 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             println!("{} %", answer["percent"]);
             Ok(())
         }
-        Wish::Name { name } => done(&mut wire, json!({"method": "name", "name": name})),
+        Wish::Name { name: Some(name) } => done(&mut wire, json!({"method": "name", "name": name})),
+        Wish::Name { name: None } => {
+            let status = wire.ask(json!({"method": "status"}))?;
+            println!("{}", printable(text(&status["name"])));
+            Ok(())
+        }
         Wish::Events { json } => events(&mut wire, *json),
         Wish::History { clear: Some(_), .. } => done(&mut wire, json!({"method": "forget"})),
         Wish::History { json, clear: None } => {
@@ -207,13 +212,15 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 let keys = reloaded[of].as_array().into_iter().flatten();
                 keys.map(text).collect::<Vec<_>>().join(", ")
             };
-            match &keys("changed")[..] {
-                "" => println!("nothing has changed that could be taken now"),
-                changed => println!("in force now: {changed}"),
+            let (changed, restart) = (keys("changed"), keys("restart"));
+            if !changed.is_empty() {
+                println!("in force now: {changed}");
             }
-            let restart = keys("restart");
             if !restart.is_empty() {
                 println!("in force after a restart: {restart}");
+            }
+            if changed.is_empty() && restart.is_empty() {
+                println!("the configuration is as it was");
             }
             Ok(())
         }
@@ -317,7 +324,15 @@ fn as_text(status: &Value) -> String {
         |db| format!("{db:.0} dB less"),
     );
     lines.push(format!("echo         {echo}"));
-    lines.push(format!("remembers    {} turns", status["remembered_turns"]));
+    lines.push(format!(
+        "answers      {}",
+        printable(text(&status["backend"]))
+    ));
+    let turns = match &status["remembered_turns"] {
+        one if *one == 1 => "1 turn".to_owned(),
+        many => format!("{many} turns"),
+    };
+    lines.push(format!("remembers    {turns}"));
     lines.join("\n") + "\n"
 }
 
@@ -343,7 +358,7 @@ mod tests {
         let status = json!({
             "state": "idle", "turn": null, "name": "Samantha", "muted": false, "asleep": false, "window_open": true,
             "microphone": false, "loudspeaker": true, "volume_percent": 80, "level": 0.1, "erle_db": 31.6,
-            "remembered_turns": 2,
+            "remembered_turns": 2, "backend": "server at http://localhost/v1, else embedded one",
         });
         let told = as_text(&status);
         for words in [
@@ -352,8 +367,11 @@ mod tests {
             "80 %",
             "32 dB less",
             "2 turns",
+            "answers      server at http://localhost/v1, else embedded one",
         ] {
             assert!(told.contains(words), "{words} is not in {told}");
         }
+        let after_one = json!({"remembered_turns": 1});
+        assert!(as_text(&after_one).ends_with(" 1 turn\n"));
     }
 }

@@ -166,7 +166,7 @@ pub fn main() -> ExitCode {
                 Command::UpgradeRestart(args) => upgrade::run(&args, &config),
                 Command::Service(args) => service::run(&args, &config, &source),
                 Command::Devices(args) => devices::run(args, &config),
-                Command::Check(args) => check::run(&args, &config),
+                Command::Check(args) => check::run(&args, &config, cli.config.as_deref()),
                 Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
                 Command::Weights(args) => weights::run(args, &config),
                 Command::Bench(args) => bench::run(args, &config),

@@ -12,7 +12,7 @@ use hearken::listen::segment::Segmenter;
 use hearken::listen::transcribe::Transcriber as _;
 use hearken::listen::vad::Vad;
 use hearken::listen::whisper::{Whisper, WhisperSettings};
-use hearken::listen::{Heard, Utterance};
+use hearken::listen::{Heard, Utterance, is_language};
 use hearken::weights::{Role, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -37,8 +37,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// ISO 639-1 code of the language that is spoken, or auto; instead of the configuration's
-    #[arg(long, value_name = "CODE")]
+    /// Code of the language that is spoken (such as en), or auto; instead of the configuration's
+    #[arg(long, value_name = "CODE", value_parser = language)]
     language: Option<String>,
 
     /// Give whisper all of it, in pieces of 28 s, instead of the stretches in which somebody speaks
@@ -57,6 +57,13 @@ pub struct Args {
         requires = "expect"
     )]
     max_wer: f64,
+}
+
+fn language(code: &str) -> Result<String, String> {
+    match code == "auto" || is_language(code) {
+        true => Ok(code.to_owned()),
+        false => Err("it is no language code such as \"en\", nor \"auto\"".into()),
+    }
 }
 
 /// Runs the command: a file that cannot be read is reported, the others are transcribed all the same.

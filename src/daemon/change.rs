@@ -12,7 +12,7 @@ use super::{
     open_wake, turn_end_or_silence,
 };
 use crate::audio::lasting::Lasting;
-use crate::audio::{Microphone, OpenSpeaker, Speaker, SpeakerError, hardware};
+use crate::audio::{Microphone, MicrophoneError, OpenSpeaker, Speaker, SpeakerError, hardware};
 use crate::config::Config;
 use crate::listen::ear::{Detectors, EarChange, EarSettings};
 use crate::listen::name::{Name, NameError};
@@ -69,6 +69,9 @@ pub enum ChangeError {
     /// The loudspeaker cannot be opened.
     #[error(transparent)]
     Speaker(#[from] SpeakerError),
+    /// There is no such microphone.
+    #[error(transparent)]
+    Microphone(#[from] MicrophoneError),
     /// The name cannot be one.
     #[error("name: {0}")]
     Name(#[from] NameError),
@@ -177,6 +180,9 @@ pub async fn prepare(
         mind.warm(new, &called);
     }
     let open = || -> Result<_, ChangeError> {
+        if needed.microphone {
+            hardware::find_microphone(&new.audio.microphone)?;
+        }
         let ear = match needed.detectors {
             true => {
                 let detectors = Detectors {

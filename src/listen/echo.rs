@@ -13,6 +13,7 @@ mod aec;
 mod cleaned;
 mod drift;
 pub(super) mod gate;
+mod jump;
 mod linear;
 mod nearness;
 mod reference;
@@ -30,6 +31,7 @@ use self::aec::{Aec, BLOCK};
 pub use self::cleaned::Cleaned;
 use self::drift::Drift;
 use self::gate::{Residual, Standing};
+use self::jump::Jump;
 use self::linear::{Linear, PARTS, SPAN};
 use self::nearness::Nearness;
 use self::reference::{Filled, Reference, SILENCE};
@@ -88,6 +90,7 @@ pub struct Canceller {
     reference: Option<Reference>,
     drift: Drift,
     linear: Linear,
+    jump: Jump,
     nearness: Nearness,
     /// The share of what the linear filter left in the suppressed stream; the rest is what the suppressor let pass.
     weight: f32,
@@ -132,6 +135,7 @@ impl Canceller {
             reference: None,
             drift: Drift::new(),
             linear: Linear::new(),
+            jump: Jump::default(),
             nearness: Nearness::new(),
             weight: 0.0,
             passed: 0.0,
@@ -186,6 +190,7 @@ impl Canceller {
     fn learn(&mut self) {
         self.drift.moved();
         self.linear = Linear::new();
+        self.jump = Jump::default();
         self.nearness = Nearness::new();
         self.learning = LEARNING;
         self.blind = 0;
@@ -210,6 +215,8 @@ impl Canceller {
     pub fn gap(&mut self, samples: usize) {
         if let Some(reference) = &mut self.reference {
             reference.skip(samples);
+            // What the linear filter remembers of what was played lies elsewhere now.
+            self.blind = BLIND;
         }
     }
 
@@ -217,6 +224,7 @@ impl Canceller {
     pub fn place_anew(&mut self) {
         if let Some(reference) = &mut self.reference {
             reference.place_anew();
+            self.blind = BLIND;
         }
     }
 
@@ -306,6 +314,17 @@ impl Canceller {
                 let sees = self.blind == 0;
                 let taken = self.linear.process(&mut left, &played, sees);
                 let power = level(&left).powi(2);
+                let knows = sees && self.learning == 0 && self.nearness.knows();
+                if !knows || self.drift.unheard() {
+                    self.jump = Jump::default();
+                } else if self.jump.observe(level(heard).powi(2), power) {
+                    tracing::debug!(
+                        "the echo is not where or not as loud as it was: the room is learned anew"
+                    );
+                    self.learn();
+                    self.weight = 0.0;
+                    left = *heard;
+                }
                 // Where there is no echo, nobody is to be taken for one.
                 let unheard = self.drift.unheard();
                 speaks = sees && self.nearness.observe(taken, power, self.passed) || unheard;

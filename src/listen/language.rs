@@ -60,6 +60,12 @@ impl Choice {
     }
 }
 
+/// Whether whisper has a language of this code, such as "en" or "yue".
+pub fn is_language(code: &str) -> bool {
+    // Asked for one that it does not have, whisper.cpp prints so.
+    (0..=whisper_rs::get_lang_max_id()).any(|id| whisper_rs::get_lang_str(id) == Some(code))
+}
+
 /// whisper's number of a language, and whisper's own spelling of its code.
 fn number(code: &str) -> Result<(usize, &'static str), String> {
     let unknown = || format!("it does not know the language {code:?}");

@@ -22,6 +22,7 @@ pub mod whisper;
 pub mod worker;
 
 pub(crate) use guard::without_notes;
+pub use language::is_language;
 
 use std::time::Instant;
 

@@ -311,11 +311,12 @@ impl Shared {
                     | ModelError::NotReady { .. }
                     | ModelError::BrokeOff { .. }))
             );
-            if gone {
+            let last = attempt >= ATTEMPTS || Instant::now() >= deadline;
+            if gone && !(last && matches!(first, Some(Err(ModelError::NotReady { .. })))) {
                 let mut state = self.state.clone();
                 let left = state.wait_for(|s| !matches!(s, State::Ready { .. }));
                 let now = timeout(NOTICED_WITHIN, left).await;
-                if attempt < ATTEMPTS && Instant::now() < deadline {
+                if !last {
                     attempt += 1;
                     continue;
                 }

@@ -105,10 +105,18 @@ impl History {
         self.with(self.last_within(room))
     }
 
-    /// What was asked and answered, without the instructions.
+    /// What was asked and answered, without the instructions and without what only the model is told.
     pub fn conversation(&self) -> Vec<Message> {
         let before = self.instructions().len();
-        self.with(&self.turns).split_off(before)
+        let mut messages = self.with(&self.turns).split_off(before);
+        for message in messages.iter_mut().filter(|m| m.role == Role::User) {
+            let told = [INTERRUPTING, STOPPED, BROKE_OFF].into_iter();
+            let said = told.filter_map(|told| message.text.strip_prefix(told));
+            if let Some(said) = said.map(str::to_owned).next() {
+                message.text = said;
+            }
+        }
+        messages
     }
 
     /// The instructions and these turns.
@@ -419,6 +427,10 @@ mod tests {
         assert!(history.forget_last() && history.forget_last() && history.turns() == 2);
         history.instruct("Be Anna.");
         assert_eq!(texts(&history.begin("x"))[0], (Role::System, "Be Anna."));
+        // People read what they said.
+        let read = history.conversation();
+        assert!(read.iter().all(|message| !message.text.contains('(')));
+        assert_eq!(texts(&read)[2], (Role::User, "Go on."));
     }
 
     #[test]

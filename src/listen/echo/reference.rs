@@ -22,8 +22,11 @@ const CHRONIC: usize = 12;
 const WAIT: (usize, usize) = (EAR_RATE as usize / 50, EAR_RATE as usize / 10);
 /// Below this (-80 dB of full scale) the loudspeaker is silent.
 pub const SILENCE: f32 = 1e-4;
-/// More than this never waits beyond need, in samples (200 ms): a stream was interrupted.
-const SURPLUS: usize = EAR_RATE as usize / 5;
+/// More than this never waits beyond need, in samples (40 ms): a stream was interrupted, or the place was found while the
+/// loudspeaker's callback was late. What lies later than it sounded may lie behind its own echo, where no filter finds it.
+const SURPLUS: usize = EAR_RATE as usize / 25;
+/// Where the reference was moved later because so much is missing all the time, more than this (200 ms).
+const SURPLUS_OF_IRREGULAR: usize = EAR_RATE as usize / 5;
 /// Who owes more than this has been misplaced, in samples (500 ms): the place is found anew.
 const STARVED: usize = EAR_RATE as usize / 2;
 /// How long the queue is watched before something of it is called surplus, in samples (5 s).
@@ -65,6 +68,8 @@ pub struct Reference {
     stalled: bool,
     /// Holes since the queue was last looked at.
     holes: usize,
+    /// Holes went on and on since the place was found.
+    irregular: bool,
 }
 
 impl Reference {
@@ -89,6 +94,7 @@ impl Reference {
             sounded: false,
             stalled: false,
             holes: 0,
+            irregular: false,
         })
     }
 
@@ -125,6 +131,7 @@ impl Reference {
             self.sounded = false;
             self.stalled = false;
             self.holes = 0;
+            self.irregular = false;
         }
         lost
     }
@@ -172,7 +179,11 @@ impl Reference {
         self.shortest = self.shortest.min(self.queue.ready());
         self.watched += block.len();
         if self.watched >= WATCHED {
-            if self.shortest > SURPLUS {
+            let surplus = match self.irregular {
+                true => SURPLUS_OF_IRREGULAR,
+                false => SURPLUS,
+            };
+            if self.shortest > surplus {
                 self.queue.pass_over(self.shortest - SURPLUS / 4);
                 self.late = 0;
                 filled = Filled::Moved;
@@ -188,6 +199,7 @@ impl Reference {
     fn miss(&mut self, missing: usize) -> Filled {
         // A long one is one.
         self.holes += usize::from(!self.stalled);
+        self.irregular |= self.holes > CHRONIC;
         let movable = self.settling() || self.holes > CHRONIC;
         if movable && self.late + missing <= PATIENCE {
             self.late += missing;
