@@ -314,8 +314,10 @@ impl Canceller {
                 let sees = self.blind == 0;
                 let taken = self.linear.process(&mut left, &played, sees);
                 let power = level(&left).powi(2);
+                // Where there is no echo, nobody is to be taken for one.
+                let unheard = self.drift.unheard();
                 let knows = sees && self.learning == 0 && self.nearness.knows();
-                if !knows || self.drift.unheard() {
+                if !knows || unheard {
                     self.jump = Jump::default();
                 } else if self.jump.observe(level(heard).powi(2), power) {
                     tracing::debug!(
@@ -325,8 +327,6 @@ impl Canceller {
                     self.weight = 0.0;
                     left = *heard;
                 }
-                // Where there is no echo, nobody is to be taken for one.
-                let unheard = self.drift.unheard();
                 speaks = sees && self.nearness.observe(taken, power, self.passed) || unheard;
                 tracing::trace!(
                     far = level(&played),
