@@ -327,6 +327,36 @@ mod tests {
     }
 
     #[test]
+    fn what_it_was_moved_later_for_is_no_surplus_when_nothing_is_late_for_a_while() {
+        let (mut tap, far_end) = Tap::new(EAR_RATE);
+        let mut reference = Reference::new(far_end).unwrap();
+        let mut next = 0;
+        let mut lump = |reference: &mut Reference, blocks: usize| {
+            play(&mut tap, next, blocks * 160);
+            next += blocks * 160;
+            reference.take(160);
+        };
+        for _ in 0..=SETTLING / 160 {
+            lump(&mut reference, 1);
+            block(&mut reference, 160);
+        }
+        // All comes in lumps of 60 ms: that is how this device is.
+        for _ in 0..40 {
+            (0..5).for_each(|_| drop(block(&mut reference, 160)));
+            lump(&mut reference, 6);
+            block(&mut reference, 160);
+        }
+        assert!(reference.ready() > SURPLUS, "{}", reference.ready());
+        let moves = (0..1_500)
+            .filter(|_| {
+                lump(&mut reference, 1);
+                block(&mut reference, 160).1
+            })
+            .count();
+        assert_eq!(moves, 0);
+    }
+
+    #[test]
     fn beyond_patience_what_is_missing_is_passed_over_later() {
         let (mut tap, far_end) = Tap::new(EAR_RATE);
         let mut reference = Reference::new(far_end).unwrap();

@@ -108,3 +108,28 @@ fn what_is_no_jump_does_not_forget_the_room() {
         assert_eq!(forgotten, 0, "with a voice of {loudness}");
     }
 }
+
+/// A filter that never knew the room says nothing of jumps: somebody speaks all the time, and there is next to no echo.
+#[test]
+fn a_room_that_was_never_known_is_not_forgotten() {
+    let far = speech_like(12.0, 71);
+    let voice = speech_like(12.0, 72);
+    for echo in [0.0, 0.02, 0.1] {
+        let near: Vec<f32> = room(&far, 1_600, 0.2)
+            .iter()
+            .zip(&voice)
+            .map(|(sound, voice)| echo * sound + voice)
+            .collect();
+        let (mut tap, far_end) = Tap::new(EAR_RATE);
+        let mut canceller = Canceller::new(cancelling(true), Some(far_end));
+        let mut out = Cleaned::default();
+        let mut forgotten = 0;
+        for (far, near) in far.chunks(320).zip(near.chunks(320)) {
+            far.iter().for_each(|sample| tap.push(*sample));
+            let knew = canceller.learning == 0;
+            canceller.process(near, &mut out);
+            forgotten += usize::from(knew && canceller.learning > 0);
+        }
+        assert_eq!(forgotten, 0, "with an echo of {echo}");
+    }
+}
