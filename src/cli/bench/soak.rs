@@ -267,9 +267,7 @@ impl Person {
     /// Asks, and has the answer counted. Who is not heard to have called says it once more, as people do.
     async fn ask(&mut self, question: &str) -> anyhow::Result<()> {
         let mut heard = self.asked(question).await?;
-        let seen = |kind: &str| self.seen.iter().any(|event| event.starts_with(kind));
-        // Where a turn began it was heard.
-        if heard.is_none() && seen("Overheard") && !seen("TurnStarted") {
+        if heard.is_none() && self.taken_for_talk() {
             self.watch.missed += 1;
             heard = self.asked(question).await?;
         }
@@ -291,14 +289,27 @@ impl Person {
         self.finished().await
     }
 
-    /// Interrupts a reply.
-    async fn interrupt(&mut self) -> anyhow::Result<()> {
-        self.handles.loudspeaker.hold(true);
+    /// Whether what was said last was not heard to be for it. Where a turn began it was.
+    fn taken_for_talk(&self) -> bool {
+        let seen = |kind: &str| self.seen.iter().any(|event| event.starts_with(kind));
+        seen("Overheard") && !seen("TurnStarted")
+    }
+
+    async fn story(&mut self) -> anyhow::Result<Option<Event>> {
         self.say(&format!("{}, tell me a long story.", self.name))
             .await?;
-        let begun = self
-            .wait(|e| matches!(e, Event::ClauseStarted { .. }))
-            .await?;
+        self.wait(|e| matches!(e, Event::ClauseStarted { .. }))
+            .await
+    }
+
+    /// Interrupts a reply. The call for it is said once more like any other.
+    async fn interrupt(&mut self) -> anyhow::Result<()> {
+        self.handles.loudspeaker.hold(true);
+        let mut begun = self.story().await?;
+        if begun.is_none() && self.taken_for_talk() {
+            self.watch.missed += 1;
+            begun = self.story().await?;
+        }
         if begun.is_some() {
             self.say(&format!("{}, stop.", self.name)).await?;
             match self
@@ -309,7 +320,8 @@ impl Person {
                 None => self.watch.lost("an interruption".into()),
             }
         } else {
-            self.watch.lost("a story".into());
+            self.watch
+                .lost(format!("a story: {}", self.seen.join(", ")));
         }
         self.handles.loudspeaker.hold(false);
         self.finished().await?;
