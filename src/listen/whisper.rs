@@ -6,7 +6,7 @@
 //! [`MIN_CONTEXT`].
 
 pub mod crash;
-mod loops;
+mod tokens;
 mod window;
 
 use std::ffi::{c_int, c_void};
@@ -23,7 +23,7 @@ use super::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
 use super::{ggml, language};
 use crate::audio::EAR_RATE;
 use crate::config::Listen;
-use loops::{Watch, stop_loops};
+use tokens::{Watch, choose};
 use window::{FAINTEST, STEP, cut_context, loudest, unheard};
 pub use window::{FULL_CONTEXT, MIN_CONTEXT};
 
@@ -224,7 +224,7 @@ impl Whisper {
         unsafe {
             params.set_abort_callback(Some(called_off));
             params.set_abort_callback_user_data(std::ptr::from_ref(abort) as *mut c_void);
-            params.set_filter_logits_callback(Some(stop_loops));
+            params.set_filter_logits_callback(Some(choose));
             params.set_filter_logits_callback_user_data(std::ptr::from_mut(&mut watch).cast());
         }
         match self.state.full(params, samples) {
