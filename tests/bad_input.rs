@@ -510,7 +510,7 @@ fn no_devices_at_all() {
     };
     let mut run = hearken();
     without(&mut run);
-    refuses(run.arg("run"), 4, &["microphone"]);
+    refuses(run.arg("run"), 4, &["microphone", "--wait"]);
     let mut say = hearken();
     without(&mut say);
     refuses(say.args(["say", "Hello."]), 5, &["loudspeaker"]);

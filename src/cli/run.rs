@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
@@ -64,6 +65,8 @@ pub struct Args {
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 /// Whoever has handed over the conversation gives up its place within this.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// Before what is said of a device that is not there; who waits never ends with it.
+const NOT_WAITED: &str = "not started (`hearken run --wait` waits for its devices)";
 /// So long the last lines may take after everything has stopped.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -274,11 +277,13 @@ impl Place {
         let microphone =
             match takes_over || memory::mute::recall(&store.mute_file(&config.memory.file)) {
                 true => None,
-                false => Some(open(wait, || {
-                    hardware::open_microphone(&config.audio.microphone)
-                })?),
+                false => Some(
+                    open(wait, || hardware::open_microphone(&config.audio.microphone))
+                        .context(NOT_WAITED)?,
+                ),
             };
-        let speaker = open(wait, || hardware::open_speaker(&config.audio.loudspeaker))?;
+        let speaker =
+            open(wait, || hardware::open_speaker(&config.audio.loudspeaker)).context(NOT_WAITED)?;
         Ok(Self {
             claim,
             microphone,

@@ -32,7 +32,7 @@ fn curve<'a>(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 15))
         .margin(8)
-        .x_label_area_size(24)
+        .x_label_area_size(40)
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..end.max(1.0), 0.0..most * 1.15)?;
     chart
