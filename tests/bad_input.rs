@@ -417,6 +417,25 @@ fn a_language_that_is_none() {
         said.contains("klingon") && said.contains("no language code"),
         "{said}"
     );
+    for (set, key) in [
+        ("listen.language=klingon", "listen.language"),
+        ("listen.language=xx", "listen.language"),
+        ("listen.languages=[\"en\", \"xx\"]", "listen.languages"),
+    ] {
+        let code = set
+            .trim_end_matches("\"]")
+            .rsplit(['=', '"'])
+            .next()
+            .unwrap();
+        refuses(
+            hearken().args(["--set", set, "config"]),
+            3,
+            &[key, &format!("{code:?}"), "whisper"],
+        );
+    }
+    // Three letters, and whisper has it.
+    let cantonese = ["--set", "listen.language=yue", "config"];
+    assert!(hearken().args(cantonese).output().unwrap().status.success());
 }
 
 /// 100 kB is an hour and a half of speech: it begins at once, is written as it goes, and can be interrupted.

@@ -1,6 +1,7 @@
 //! Whether values make sense, each by itself and together with others.
 
 use super::{Backend, Config, Fallback};
+use crate::listen::is_language;
 use crate::listen::name::Name;
 
 /// What is wrong with the values, or with two of them together; the first thing found.
@@ -110,14 +111,16 @@ pub(super) fn validate(config: &Config) -> Result<(), String> {
             listen.max_utterance_ms
         ));
     }
-    for code in std::iter::once(&listen.language).chain(&listen.languages) {
-        let known =
-            code == "auto" || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_lowercase()));
-        if !known {
-            return Err(format!(
-                "{code:?} is no two-letter language code such as \"en\", nor \"auto\""
-            ));
-        }
+    if listen.language != "auto" && !is_language(&listen.language) {
+        return Err(format!(
+            "listen.language: whisper has no language of the code {:?}; it has \"en\" and \"ko\", for example, and \"auto\" finds out",
+            listen.language
+        ));
+    }
+    if let Some(code) = listen.languages.iter().find(|code| !is_language(code)) {
+        return Err(format!(
+            "listen.languages: whisper has no language of the code {code:?}; it has \"en\" and \"ko\", for example"
+        ));
     }
     if reply.backend == Backend::Server && reply.server.url.is_empty() {
         return Err("reply.backend = \"server\" needs reply.server.url".into());
