@@ -136,7 +136,7 @@ impl Default for Echo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// ISO 639-1 code of the language that is spoken, or `auto`.
+    /// whisper's code of the language that is spoken (ISO 639-1, where there is one), or `auto`.
     pub language: String,
     /// With `language = "auto"`: the languages to choose from; empty means all that the model knows.
     pub languages: Vec<String>,

@@ -550,6 +550,13 @@ fn a_language_that_the_model_does_not_know_is_named() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("\"xx\""), "{error}");
+    // Cantonese came with large-v3.
+    let mut newer = settings();
+    newer.language = "yue".into();
+    let error = Whisper::open(&weights("whisper-base-q8_0.bin"), newer)
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("\"yue\""), "{error}");
     let mut korean = settings();
     korean.language = "ko".into();
     let error = Whisper::open(&weights("whisper-tiny.en-q8_0.bin"), korean)

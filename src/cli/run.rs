@@ -277,13 +277,16 @@ impl Place {
         let microphone =
             match takes_over || memory::mute::recall(&store.mute_file(&config.memory.file)) {
                 true => None,
-                false => Some(
-                    open(wait, || hardware::open_microphone(&config.audio.microphone))
-                        .context(NOT_WAITED)?,
-                ),
+                false => {
+                    let name = &config.audio.microphone;
+                    Some(advised(
+                        open(wait, || hardware::open_microphone(name)),
+                        name,
+                    )?)
+                }
             };
-        let speaker =
-            open(wait, || hardware::open_speaker(&config.audio.loudspeaker)).context(NOT_WAITED)?;
+        let name = &config.audio.loudspeaker;
+        let speaker = advised(open(wait, || hardware::open_speaker(name)), name)?;
         Ok(Self {
             claim,
             microphone,
@@ -302,6 +305,15 @@ fn claim(socket: &Path, takes_over: bool) -> Result<(Claim, UnixListener), Claim
             }
             claim => return claim,
         }
+    }
+}
+
+/// Names `--wait` where a device is missing that nobody has named: one that is mistyped never comes.
+fn advised<D, E: Into<anyhow::Error>>(device: Result<D, E>, name: &str) -> anyhow::Result<D> {
+    let device = device.map_err(Into::into);
+    match name {
+        "default" => device.context(NOT_WAITED),
+        _ => device,
     }
 }
 

@@ -3,17 +3,25 @@
 /// The languages that may be heard: one, or several to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
+    /// The model has so many, the first ones of whisper's table.
+    count: usize,
     /// whisper's number and code of each; empty: all that it knows.
     known: Vec<(usize, &'static str)>,
 }
 
 impl Choice {
-    /// From the configuration: `language` is a code or `auto`; `languages` restricts `auto` when it is not empty.
-    pub fn new(language: &str, languages: &[String], multilingual: bool) -> Result<Self, String> {
-        if !multilingual {
+    /// From the configuration: `language` is a code or `auto`; `languages` restricts `auto` when it is not empty. The model has
+    /// `count` languages; with one it is English.
+    pub fn new(language: &str, languages: &[String], count: usize) -> Result<Self, String> {
+        let number = |code: &str| match number(code) {
+            Ok((id, _)) if id >= count => Err(unknown(code)),
+            number => number,
+        };
+        if count <= 1 {
             let others = |l: &&str| !matches!(*l, "en" | "auto");
             return match Some(language).filter(others) {
                 None => Ok(Self {
+                    count,
                     known: vec![number("en")?],
                 }),
                 Some(other) => Err(format!(
@@ -28,7 +36,7 @@ impl Choice {
                 .collect::<Result<_, _>>(),
             fixed => number(fixed).map(|n| vec![n]),
         }?;
-        Ok(Self { known })
+        Ok(Self { count, known })
     }
 
     /// The language, when there is nothing to choose.
@@ -48,7 +56,7 @@ impl Choice {
     pub fn likeliest(&self, probabilities: &[f32]) -> &'static str {
         let likely = |i: usize| probabilities.get(i).copied().unwrap_or(0.0);
         if self.known.is_empty() {
-            return (0..probabilities.len())
+            return (0..probabilities.len().min(self.count))
                 .max_by(|&a, &b| likely(a).total_cmp(&likely(b)))
                 .and_then(|i| whisper_rs::get_lang_str(i32::try_from(i).ok()?))
                 .unwrap_or("en");
@@ -68,13 +76,27 @@ pub fn is_language(code: &str) -> bool {
 
 /// whisper's number of a language, and whisper's own spelling of its code.
 fn number(code: &str) -> Result<(usize, &'static str), String> {
-    let unknown = || format!("it does not know the language {code:?}");
     if code.contains('\0') {
-        return Err(unknown());
+        return Err(unknown(code));
     }
-    let id = whisper_rs::get_lang_id(code).ok_or_else(unknown)?;
-    let code = whisper_rs::get_lang_str(id).ok_or_else(unknown)?;
-    Ok((usize::try_from(id).map_err(|_| unknown())?, code))
+    let number = || {
+        let id = whisper_rs::get_lang_id(code)?;
+        Some((usize::try_from(id).ok()?, whisper_rs::get_lang_str(id)?))
+    };
+    number().ok_or_else(|| unknown(code))
+}
+
+fn unknown(code: &str) -> String {
+    format!("it does not know the language {code:?}")
+}
+
+/// How many languages a model of so many tokens has: what whisper.cpp's `num_languages` says. The first ones have 99; since
+/// large-v3 there is Cantonese, too.
+pub(super) fn count(tokens: std::ffi::c_int, multilingual: bool) -> usize {
+    match multilingual {
+        true => usize::try_from(tokens - 51_766).unwrap_or(1),
+        false => 1,
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +106,7 @@ mod tests {
 
     fn choice(language: &str, languages: &[&str]) -> Result<Choice, String> {
         let languages: Vec<String> = languages.iter().map(|l| (*l).to_owned()).collect();
-        Choice::new(language, &languages, true)
+        Choice::new(language, &languages, count(51_865, true))
     }
 
     #[test]
@@ -114,8 +136,26 @@ mod tests {
     }
 
     #[test]
+    fn a_language_that_only_newer_models_have_is_one_of_theirs() {
+        assert_eq!(choice("haw", &[]).unwrap().fixed(), Some("haw"));
+        assert!(choice("yue", &[]).unwrap_err().contains("\"yue\""));
+        assert!(choice("auto", &["en", "yue"]).is_err());
+        let newer = count(51_866, true);
+        assert_eq!(Choice::new("yue", &[], newer).unwrap().fixed(), Some("yue"));
+        // What stands there in the others is no language.
+        let mut likely = vec![0.0; 100];
+        (likely[0], likely[99]) = (0.3, 0.7);
+        assert_eq!(choice("auto", &[]).unwrap().likeliest(&likely), "en");
+    }
+
+    #[test]
     fn an_english_model_refuses_other_languages() {
-        assert_eq!(Choice::new("auto", &[], false).unwrap().fixed(), Some("en"));
-        assert!(Choice::new("ko", &[], false).is_err());
+        assert_eq!(
+            Choice::new("auto", &[], count(51_864, false))
+                .unwrap()
+                .fixed(),
+            Some("en")
+        );
+        assert!(Choice::new("ko", &[], count(51_864, false)).is_err());
     }
 }

@@ -176,7 +176,7 @@ impl Name {
         let Some(last) = names.pop() else {
             return String::new();
         };
-        // Whisper takes what is last for said already, and leaves it out.
+        // Not last: whisper may take that for said already.
         names.extend(own.then(|| self.written.clone()));
         names.push(last);
         format!("{}.", names.join(", "))

@@ -71,7 +71,7 @@ pub struct Stretch {
 pub struct Transcript {
     /// The words, trimmed; empty when there were none that can be trusted.
     pub text: String,
-    /// ISO 639-1 code of the language, fixed or detected.
+    /// whisper's code of the language (ISO 639-1, where there is one), fixed or detected.
     pub language: String,
     /// Mean log-probability of the tokens, at most 0; nearer to 0 is surer.
     pub mean_logprob: f32,

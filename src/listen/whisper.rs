@@ -37,12 +37,13 @@ const TINY_LAYERS: c_int = 4;
 const LEAD: usize = EAR_RATE as usize * 300 / 1000;
 /// What fits in the window beside that; the rest of a longer utterance is not heard.
 const LONGEST: usize = FULL_CONTEXT * STEP - LEAD;
-/// whisper.cpp refuses less than 0.1 s, and does better with 1 s.
-const SHORTEST: usize = EAR_RATE as usize;
+/// whisper.cpp refuses less than 0.1 s, and takes a timestamp within 0.1 s of the end for the end of the text; one before the
+/// text may be 1 s.
+const SHORTEST: usize = EAR_RATE as usize * 16 / 10;
 /// What of the configuration concerns whisper.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WhisperSettings {
-    /// ISO 639-1 code of the language that is spoken, or `auto`.
+    /// whisper's code of the language that is spoken (ISO 639-1, where there is one), or `auto`.
     pub language: String,
     /// With `auto`: the languages to choose from; empty means all that the model knows.
     pub languages: Vec<String>,
@@ -135,7 +136,7 @@ impl Whisper {
         let choice = language::Choice::new(
             &settings.language,
             &settings.languages,
-            context.is_multilingual(),
+            language::count(context.n_vocab(), context.is_multilingual()),
         )
         .map_err(unusable)?;
         let prompt = tokens(&context, &settings.prompt)
@@ -243,7 +244,11 @@ impl Whisper {
             for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
                 let data = token.token_data();
                 if data.id > self.first_timestamp {
-                    end = usize::try_from(data.id - self.first_timestamp).ok();
+                    // The one that stands before the text is its beginning.
+                    end = match tokens {
+                        0 => None,
+                        _ => usize::try_from(data.id - self.first_timestamp).ok(),
+                    };
                 } else if data.id < self.end_of_text && kept.is_none_or(|kept| tokens < kept) {
                     text.extend_from_slice(token.to_bytes().map_err(failed)?);
                     sum += data.plog;

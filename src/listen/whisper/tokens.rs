@@ -52,7 +52,12 @@ pub(super) unsafe extern "C" fn choose(
     let index = |token: WhisperTokenId| usize::try_from(token).unwrap_or(0).min(logits.len());
     let (first_timestamp, end) = (index(watch.first_timestamp), index(watch.end_of_text));
     if tokens.is_empty() {
-        return logits[..first_timestamp].fill(f32::NEG_INFINITY);
+        let (others, timestamps) = logits.split_at_mut(first_timestamp);
+        // Models of the kind that writes no timestamps have none to begin with.
+        if timestamps.iter().any(|logit| logit.is_finite()) {
+            others.fill(f32::NEG_INFINITY);
+        }
+        return;
     }
     watch.text.clear();
     let text = tokens.iter().map(|t| t.id);
