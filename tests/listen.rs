@@ -544,23 +544,16 @@ fn a_damaged_model_is_refused_in_one_sentence_and_the_process_lives() {
 
 #[test]
 fn a_language_that_the_model_does_not_know_is_named() {
-    let mut unknown = settings();
-    unknown.language = "xx".into();
-    let error = Whisper::open(&weights("whisper-base-q8_0.bin"), unknown)
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("\"xx\""), "{error}");
-    // Cantonese came with large-v3.
-    let mut newer = settings();
-    newer.language = "yue".into();
-    let error = Whisper::open(&weights("whisper-base-q8_0.bin"), newer)
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("\"yue\""), "{error}");
-    let mut korean = settings();
-    korean.language = "ko".into();
-    let error = Whisper::open(&weights("whisper-tiny.en-q8_0.bin"), korean)
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("English alone"), "{error}");
+    let (base, english) = ("whisper-base-q8_0.bin", "whisper-tiny.en-q8_0.bin");
+    for (language, model, words) in [
+        ("xx", base, "\"xx\""),
+        // Cantonese came with large-v3.
+        ("yue", base, "\"yue\""),
+        ("ko", english, "English alone"),
+    ] {
+        let mut settings = settings();
+        settings.language = language.into();
+        let error = Whisper::open(&weights(model), settings).err().unwrap();
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
