@@ -119,6 +119,7 @@ pub struct Mind {
     /// Who writes.
     pub model: Arc<dyn LanguageModel>,
     embedded: Option<Arc<Embedded>>,
+    server: Option<Client>,
 }
 
 impl Mind {
@@ -136,19 +137,40 @@ impl Mind {
             }
             (Backend::Server, Fallback::None) => None,
         };
-        let model: Arc<dyn LanguageModel> = match (config.reply.backend, &embedded) {
-            (Backend::Embedded, Some(embedded)) => Arc::clone(embedded) as Arc<dyn LanguageModel>,
+        let (model, server): (Arc<dyn LanguageModel>, _) = match (config.reply.backend, &embedded) {
+            (Backend::Embedded, Some(embedded)) => (Arc::clone(embedded) as _, None),
             (_, fallback) => {
-                let server = Arc::new(Client::new(Settings::from_config(config)?)?);
-                match fallback {
+                let client = Client::new(Settings::from_config(config)?)?;
+                let server = Arc::new(client.clone());
+                let model: Arc<dyn LanguageModel> = match fallback {
                     Some(embedded) => {
                         Arc::new(WithFallback::new(server, Arc::clone(embedded) as _))
                     }
                     None => server,
-                }
+                };
+                (model, Some(client))
             }
         };
-        Ok(Self { model, embedded })
+        Ok(Self {
+            model,
+            embedded,
+            server,
+        })
+    }
+
+    /// Warns when an own server does not answer or refuses the key. Returns at once: hearken goes on without it, and a server that
+    /// comes later is used.
+    pub fn look_for_server(&self) {
+        let Some(server) = self.server.clone() else {
+            return;
+        };
+        tokio::spawn(async move {
+            if let Err(error) = server.look().await {
+                tracing::warn!(
+                    "{error}; it is asked again with the next question (see reply.server in the configuration)"
+                );
+            }
+        });
     }
 
     /// Has the model read its instructions while nobody waits for it, where that makes the first turn sooner (see

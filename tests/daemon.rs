@@ -102,6 +102,26 @@ fn hears_a_person_and_answers_through_the_loudspeaker() {
     assert!(!said.is_empty() && said.iter().all(given), "{said:?}");
 }
 
+/// Whoever starts it reads that its server is not there, before somebody speaks to it; it listens all the same.
+#[test]
+fn says_that_its_server_is_not_there() {
+    let _alone = alone();
+    let server = SoundServer::start();
+    let mut command = by_default(server.command(HEARKEN));
+    command.args(["run", "--json", "--set", "reply.backend=server"]);
+    command.args(["--set", "reply.server.url=http://127.0.0.1:9/v1"]);
+    let daemon = Daemon::start(command);
+    daemon.until("ready");
+    daemon.signal(Signal::SIGTERM);
+    let (code, said) = daemon.end();
+    assert_eq!(code, Some(0), "{said:?}");
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("127.0.0.1:9") && said[0].contains("reply.server"),
+        "{said:?}"
+    );
+}
+
 /// `hearken ctl` against a real daemon: it says what it is told, answers, and has its microphone closed.
 #[test]
 fn is_steered_from_a_shell() {

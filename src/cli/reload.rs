@@ -176,6 +176,7 @@ impl Reloader {
             return Err(Untaken::Ending);
         }
         if let Some(mind) = mind {
+            mind.look_for_server();
             let old = std::mem::replace(&mut *self.mind.lock().await, mind);
             old.stop().await;
         }

@@ -95,6 +95,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         let name_file = store.name_file();
         let name = daemon::name(config, Some(&name_file));
         mind.warm(config, &name);
+        mind.look_for_server();
         let model = Arc::clone(&mind.model);
         let mind = Arc::new(Mutex::new(mind));
         let (orders, ordered) = order::channel();

@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+mod look;
 mod reading;
 mod refusal;
 mod session;

@@ -55,6 +55,32 @@ async fn refused_and_unknown_hosts_are_unreachable() {
 }
 
 #[tokio::test]
+async fn a_server_is_looked_for_before_it_is_needed() {
+    let look = |at: String| async move { Client::new(settings(&at)).unwrap().look().await };
+    let nobody = look(format!("http://127.0.0.1:{}/v1", free_port())).await;
+    assert!(
+        matches!(nobody, Err(ModelError::Unreachable { .. })),
+        "{nobody:?}"
+    );
+    for (status, there) in [
+        ("200 OK", true),
+        ("404 Not Found", true),
+        ("503 Service Unavailable", true),
+        ("401 Unauthorized", false),
+        ("403 Forbidden", false),
+    ] {
+        let server = Server::start(vec![vec![plain(status, "", "{}")]]).await;
+        let looked = look(server.url()).await;
+        match looked {
+            Ok(()) => assert!(there, "{status}"),
+            Err(ModelError::Unauthorized { .. }) => assert!(!there, "{status}"),
+            Err(error) => panic!("{status}: {error}"),
+        }
+        assert!(server.request(0).starts_with("GET /v1/models HTTP/1.1"));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_just_starts_is_tried_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("llm.sock");

@@ -27,6 +27,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     http: reqwest::Client,
     endpoint: Url,
+    models: Url,
     /// The server wants `max_completion_tokens` for `max_tokens` (OpenAI's newer models).
     pub(super) completion_tokens: AtomicBool,
     /// The server refuses to be told a temperature (OpenAI's reasoning models).
@@ -43,9 +44,13 @@ impl Client {
             at: settings.label.clone(),
             reason,
         };
-        let mut endpoint = base_url(&settings.base_url).map_err(unreachable)?;
-        let path = format!("{}/chat/completions", endpoint.path().trim_end_matches('/'));
-        endpoint.set_path(&path);
+        let base = base_url(&settings.base_url).map_err(unreachable)?;
+        let below = |end: &str| {
+            let mut url = base.clone();
+            url.set_path(&format!("{}/{end}", base.path().trim_end_matches('/')));
+            url
+        };
+        let (endpoint, models) = (below("chat/completions"), below("models"));
 
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("hearken/", env!("CARGO_PKG_VERSION")))
@@ -69,10 +74,21 @@ impl Client {
                 settings,
                 http,
                 endpoint,
+                models,
                 completion_tokens: AtomicBool::new(false),
                 no_temperature: AtomicBool::new(false),
             }),
         })
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// A request for the list of models, not sent yet.
+    pub(super) fn list_models(&self) -> reqwest::RequestBuilder {
+        let request = self.inner.http.get(self.inner.models.clone());
+        self.inner.with_key(request)
     }
 }
 
@@ -116,7 +132,13 @@ impl Inner {
             .post(self.endpoint.clone())
             .header(ACCEPT, "text/event-stream, application/json")
             .json(&body);
-        let bearer = settings
+        self.with_key(request)
+    }
+
+    /// `request` with the key, if there is one.
+    fn with_key(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let bearer = self
+            .settings
             .key
             .as_ref()
             .and_then(|key| HeaderValue::from_str(&format!("Bearer {}", key.expose())).ok());
