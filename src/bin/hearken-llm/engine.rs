@@ -101,6 +101,9 @@ pub(crate) fn run(
         batch: LlamaBatch::new(BATCH as usize, 1),
         cached: Vec::new(),
         sprints: options.threads.sprint(),
+        // A small model that has begun to say the same words again goes on for ever; this breaks the loop. Multiplier
+        // and base are the sampler's own usual ones.
+        loops: LlamaSampler::dry(&model, 0.8, 1.75, LOOP_TOKENS, LOOP_WINDOW, LOOP_BREAKERS),
         health,
     };
     end::model_is_loaded();
@@ -122,6 +125,8 @@ struct Engine<'m> {
     cached: Vec<LlamaToken>,
     /// The first words are written on more threads than the others.
     sprints: bool,
+    /// Breaks loops. Made once: it looks through the whole vocabulary for each of its breakers, which no first word is to wait for.
+    loops: LlamaSampler,
     health: &'m Health,
 }
 
@@ -154,7 +159,7 @@ impl Engine<'_> {
 
         let begin = Instant::now();
         let vocab = self.model.vocab();
-        let mut sampler = sampler(&chat.sampling, self.model);
+        let mut sampler = sampler(&chat.sampling, self.model.n_vocab(), &self.loops);
         let mut pieces = Pieces::new(chat.stop.clone());
         let mut generated = 0;
         if self.sprints {
@@ -267,9 +272,8 @@ fn ms_since(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1000.0
 }
 
-fn sampler(how: &Sampling, model: &LlamaModel) -> LlamaSampler {
+fn sampler(how: &Sampling, vocabulary: i32, loops: &LlamaSampler) -> LlamaSampler {
     let mut chain = Vec::new();
-    let vocabulary = model.n_vocab();
     let penalized =
         how.repeat_penalty != 1.0 || how.frequency_penalty != 0.0 || how.presence_penalty != 0.0;
     if penalized {
@@ -283,16 +287,7 @@ fn sampler(how: &Sampling, model: &LlamaModel) -> LlamaSampler {
         ));
     }
     if how.repeat_penalty > 1.0 {
-        // A small model that has begun to say the same words again goes on for ever; this breaks the loop. Multiplier
-        // and base are the sampler's own usual ones.
-        chain.push(LlamaSampler::dry(
-            model,
-            0.8,
-            1.75,
-            LOOP_TOKENS,
-            LOOP_WINDOW,
-            LOOP_BREAKERS,
-        ));
+        chain.push(loops.clone());
     }
     if how.temperature <= 0.0 {
         chain.push(LlamaSampler::greedy());
