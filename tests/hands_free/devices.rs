@@ -8,6 +8,8 @@ use hearken::audio::file::{FileMicrophone, Pace};
 use hearken::audio::{Microphone, MicrophoneError};
 use hearken::daemon;
 use hearken::event::Event;
+use hearken::turn::order::Order;
+use tokio::sync::oneshot;
 
 use super::room::*;
 use crate::scripted::Writes;
@@ -167,6 +169,35 @@ async fn what_a_lost_loudspeaker_did_not_play_is_said_by_the_next() {
     let asked = &room.asked()[1];
     let before = &asked[asked.len() - 2].text;
     assert!(before.ends_with("And he was happy."), "{before}");
+    room.leave().await;
+}
+
+/// However much programs order meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_of_a_reply_is_not_dropped_for_orders() {
+    let mut room = enter(&["Samantha, tell me a story."], vec![STORY]);
+    room.speaking(0).await;
+    room.loudspeaker.desk().gone = true;
+    room.until("the loss", loudspeaker_lost).await;
+    let mut waiting = Vec::new();
+    for number in 0..12 {
+        let (begun, turn) = oneshot::channel();
+        room.order(Order::Say(format!("Number {number}."), begun))
+            .await;
+        waiting.push(turn);
+    }
+    let (answer, taken) = oneshot::channel();
+    room.order(Order::Status(answer)).await;
+    taken.await.unwrap();
+    room.loudspeaker.desk().gone = false;
+    room.loudspeaker.let_play(60.0);
+    room.until("the return", loudspeaker_found).await;
+    let rest = room.finished().await;
+    assert!(rest.reply.ends_with("And he was happy."), "{}", rest.reply);
+    // Eight of the twelve were kept, the latest.
+    for (number, turn) in waiting.into_iter().enumerate() {
+        assert_eq!(turn.await.is_ok(), number >= 4, "{number}");
+    }
     room.leave().await;
 }
 

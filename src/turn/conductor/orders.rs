@@ -16,7 +16,7 @@ use crate::turn::order::{Order, Status};
 use crate::turn::state::{Input, State};
 use crate::turn::timing::Timing;
 
-/// So many sentences may wait to be said; the oldest is dropped, and its giver told so.
+/// So many sentences of programs may wait to be said; the oldest of them is dropped, and its giver told so.
 const MOST_WAITING: usize = 8;
 
 /// What waits to be said until nobody speaks.
@@ -32,6 +32,11 @@ pub(super) enum Saying {
 }
 
 impl Saying {
+    /// A program has ordered it; what hearken itself owes somebody is never dropped for that.
+    fn is_ordered(&self) -> bool {
+        matches!(self, Self::Text(..) | Self::Question(..))
+    }
+
     /// Nobody waits for it any more.
     fn is_void(&self) -> bool {
         match self {
@@ -97,8 +102,11 @@ impl Conductor {
     /// Has something said as soon as nobody speaks.
     pub(super) fn say(&mut self, saying: Saying) {
         self.to_say.retain(|saying| !saying.is_void());
-        if self.to_say.len() == MOST_WAITING {
-            self.to_say.pop_front();
+        let ordered: Vec<usize> = (0..self.to_say.len())
+            .filter(|at| self.to_say[*at].is_ordered())
+            .collect();
+        if ordered.len() >= MOST_WAITING {
+            self.to_say.remove(ordered[0]);
         }
         self.to_say.push_back(saying);
     }
