@@ -19,7 +19,9 @@ pub const OVER_MS: u32 = 224;
 /// it is no word.
 const LEAST_MS: u32 = 256;
 
-/// A single word with a mean log-probability below this is what whisper makes of a murmur: "Waha" for "uh-huh".
+/// Words with a mean log-probability below this may be what whisper makes of a murmur: "Waha" for "uh-huh", "Emma Mann" for
+/// "mm-hmm". Of the beginnings of wishes about every fifth is as doubtful, of murmurs that look like wishes nearly all
+/// (`hearken bench interrupt --verbose`).
 const DOUBTFUL: f32 = -0.6;
 
 /// The policy in force: `auto` is `speech` when the echo is cancelled, `name` for whoever must push to be heard, and `off`
@@ -50,8 +52,12 @@ pub struct Interruption<'a> {
     pub language: &'a str,
     /// How sure whisper is of it: mean log-probability, at most 0.
     pub mean_logprob: f32,
-    /// It has ended.
+    /// Whisper wrote a note about a sound, "[laughter]", and no words.
+    pub no_words: bool,
+    /// It was followed by [`OVER_MS`] of silence.
     pub over: bool,
+    /// It is the whole utterance: nothing follows. Then its length is not asked for.
+    pub whole: bool,
     /// Speech in it, in ms.
     pub voiced_ms: u32,
     /// What hearken is called.
@@ -65,13 +71,41 @@ pub struct Interruption<'a> {
 /// What becomes of the reply.
 ///
 /// Of a short sound that was followed by silence only a word that stops or holds is believed: whisper makes some word of a cough or
-/// of half an "mm-hmm", and whoever goes on would speak over a reply at full loudness. The whole of it is judged soon.
+/// of half an "mm-hmm", and whoever goes on would speak over a reply at full loudness. Nor is what is doubtful believed in a pause. The
+/// whole of it is judged soon.
 pub fn verdict(said: &Interruption<'_>) -> Verdict {
-    let short = said.over && (1..LEAST_MS).contains(&said.voiced_ms);
+    let pause = said.over && !said.whole;
+    let short = pause && said.voiced_ms < LEAST_MS;
     match judged(said) {
+        // Nothing sounds: there is time until all is said, and "please" may become "please continue".
+        Verdict::Stop | Verdict::CarryOn if said.held && !said.whole => Verdict::Unclear,
         Verdict::Stop if short && !stops(said) => Verdict::Unclear,
+        Verdict::Stop if pause && !is_certain(said) => Verdict::Unclear,
         Verdict::CarryOn if short => Verdict::Unclear,
         verdict => verdict,
+    }
+}
+
+/// Whether one look is enough to believe what it says: a word that stops, or words that whisper is sure of.
+pub fn is_certain(said: &Interruption<'_>) -> bool {
+    said.mean_logprob >= DOUBTFUL || stops(said)
+}
+
+/// Of what somebody goes on saying, doubtful words stop a reply when two looks in a row say so.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Agreement {
+    /// The look before this one wished to stop it.
+    stops: bool,
+}
+
+impl Agreement {
+    /// What becomes of the reply after a look that says `verdict`; `certain` when it is the whole, or as [`is_certain`] says.
+    pub fn with(&mut self, verdict: Verdict, certain: bool) -> Verdict {
+        let agreed = std::mem::replace(&mut self.stops, verdict == Verdict::Stop);
+        match verdict {
+            Verdict::Stop if !certain && !agreed => Verdict::Unclear,
+            verdict => verdict,
+        }
     }
 }
 
@@ -114,10 +148,6 @@ fn judged(said: &Interruption<'_>) -> Verdict {
     if said.policy == Policy::Off {
         return Verdict::CarryOn;
     }
-    // Nothing sounds: there is time until all is said, and "please can" may become "please continue".
-    if said.held && !said.over {
-        return Verdict::Unclear;
-    }
     let called = said.name.called(said.text);
     let stops = stops(said);
     // A reply that is held makes no echo.
@@ -150,7 +180,10 @@ fn judged(said: &Interruption<'_>) -> Verdict {
             ) => return Verdict::CarryOn,
             _ => {}
         }
-    } else if said.voiced_ms < COMMAND_MS && may_become_command(&once(wanted), said.language) {
+    }
+    // "Turn it", and after a moment: "down". "Wait" is worth more than "wait a moment".
+    let more = !said.whole && !(said.over && stops) && said.voiced_ms < COMMAND_MS;
+    if more && may_become_command(&once(wanted), said.language) {
         return Verdict::Unclear;
     }
     if called != Called::No {
@@ -159,14 +192,24 @@ fn judged(said: &Interruption<'_>) -> Verdict {
     let one_word = is_one_word(said.text);
     // What whisper makes of the first syllables of "speak louder" is some word or other.
     let begun = !said.over && said.voiced_ms < SENTENCE_MS;
-    let doubtful = one_word && (begun || said.mean_logprob < DOUBTFUL) && !stops;
+    // Nobody says a word three times but to stop somebody: it is what whisper makes of "yeah, yeah, yeah".
+    let thrice = plain_words(said.text).len() >= 3;
+    let doubtful = one_word && (begun || thrice || said.mean_logprob < DOUBTFUL) && !stops;
     match interjection(said.text, said.over, said.language) {
         Interjection::Interrupts if doubtful => undecided,
         Interjection::Interrupts => Verdict::Stop,
         Interjection::Backchannel => Verdict::CarryOn,
+        // Somebody hums, laughs or coughs for long.
+        Interjection::Unclear if said.no_words || is_murmur(said) => undecided,
         Interjection::Unclear if said.voiced_ms >= SENTENCE_MS => Verdict::Stop,
         Interjection::Unclear => undecided,
     }
+}
+
+/// Whether its words so far are those of a listener.
+fn is_murmur(said: &Interruption<'_>) -> bool {
+    let words = said.text.chars().any(char::is_alphanumeric);
+    words && interjection(said.text, true, said.language) == Interjection::Backchannel
 }
 
 /// Whether the beginning `text` may become a command for the reply. Its last word may be half of one: "speak low".
@@ -209,7 +252,9 @@ mod tests {
             text,
             language: "en",
             mean_logprob,
+            no_words: false,
             over,
+            whole: over && voiced_ms == 0,
             voiced_ms,
             name: &name,
             speaking: "Once upon a time there was a king who had to stop for a rest.",
@@ -271,12 +316,22 @@ mod tests {
             ("How far is it? How far is it?", Verdict::Stop),
             ("Uh-huh. Uh-huh.", Verdict::CarryOn),
             ("Okay. Okay.", Verdict::CarryOn),
-            ("Emma. Emma.", Verdict::Unclear),
+            ("Emma. Emma.", Verdict::CarryOn),
+            ("Ella. Ella.", Verdict::Unclear),
             ("Tha. Tha. Tha.", Verdict::Unclear),
             ("Speak loud. Speak loud.", Verdict::Unclear),
         ] {
             assert_eq!(judge(Policy::Speech, text, false, 500), verdict, "{text}");
         }
+        assert_eq!(
+            judge(Policy::Speech, "Yen, yen, yen.", false, 1_300),
+            Verdict::Unclear
+        );
+        assert_eq!(
+            judge(Policy::Speech, "Tier, tier, tier.", true, 0),
+            Verdict::CarryOn
+        );
+        assert_eq!(judge(Policy::Speech, "No, no, no!", true, 0), Verdict::Stop);
     }
 
     #[test]
@@ -285,6 +340,10 @@ mod tests {
         assert_eq!(doubtful("Waha."), Verdict::CarryOn);
         assert_eq!(doubtful("Stop."), Verdict::Stop);
         assert_eq!(doubtful("Samantha."), Verdict::Stop);
+        // Several words wait for the whole, which is believed.
+        assert_eq!(doubtful("And Emma."), Verdict::Unclear);
+        let whole = judge_sure(Policy::Speech, "How far is it?", true, 0, -0.9);
+        assert_eq!(whole, Verdict::Stop);
         assert_eq!(judge(Policy::Speech, "Paris?", true, 400), Verdict::Stop);
     }
 
@@ -310,11 +369,12 @@ mod tests {
             assert_eq!(judge(stops, 192), Verdict::Stop, "{stops}");
         }
         assert_eq!(judge("Pause.", 192), Verdict::Hold);
-        for other in ["Amen.", "What?", "Yeah.", ""] {
+        for other in ["A man.", "What?", "Yeah.", ""] {
             assert_eq!(judge(other, 192), Verdict::Unclear, "{other}");
         }
         // The whole, whose length is not asked for, is judged as ever.
-        assert_eq!(judge("Amen.", 0), Verdict::Stop);
+        assert_eq!(judge("A man.", 0), Verdict::Stop);
+        assert_eq!(judge("Amen.", 0), Verdict::CarryOn);
         assert_eq!(judge("Yeah.", 0), Verdict::CarryOn);
         assert_eq!(judge("Yeah.", 256), Verdict::CarryOn);
     }
@@ -323,6 +383,46 @@ mod tests {
     fn whoever_speaks_for_long_is_no_murmur() {
         assert_eq!(judge(Policy::Speech, "", false, 1_300), Verdict::Stop);
         assert_eq!(judge(Policy::Name, "", false, 5_000), Verdict::Unclear);
+    }
+
+    #[test]
+    fn whoever_hums_or_laughs_for_long_is_one() {
+        assert_eq!(judge(Policy::Speech, "Mmm", false, 1_300), Verdict::Unclear);
+        let name = Name::new("Samantha").unwrap();
+        let laughs = Interruption {
+            policy: Policy::Speech,
+            text: "",
+            language: "en",
+            mean_logprob: -0.3,
+            no_words: true,
+            over: false,
+            whole: false,
+            voiced_ms: 1_300,
+            name: &name,
+            speaking: "",
+            held: false,
+        };
+        assert_eq!(verdict(&laughs), Verdict::Unclear);
+    }
+
+    #[test]
+    fn doubtful_words_must_be_read_twice() {
+        let looks = |looks: &[(Verdict, bool)]| {
+            let mut agreement = Agreement::default();
+            let took = looks
+                .iter()
+                .map(|(v, certain)| agreement.with(*v, *certain));
+            took.last().unwrap()
+        };
+        let (stop, unclear) = (Verdict::Stop, Verdict::Unclear);
+        assert_eq!(looks(&[(stop, true)]), stop);
+        assert_eq!(looks(&[(stop, false)]), unclear);
+        assert_eq!(looks(&[(stop, false), (stop, false)]), stop);
+        assert_eq!(
+            looks(&[(stop, false), (unclear, false), (stop, false)]),
+            unclear
+        );
+        assert_eq!(looks(&[(Verdict::CarryOn, false)]), Verdict::CarryOn);
     }
 
     #[test]
@@ -353,6 +453,12 @@ mod tests {
                 "{text}"
             );
         }
+        // A pause in the command is not its end.
+        assert_eq!(
+            judge(Policy::Speech, "Turn it.", true, 500),
+            Verdict::Unclear
+        );
+        assert_eq!(judge(Policy::Speech, "Turn it.", true, 0), Verdict::Stop);
     }
 
     #[test]
@@ -390,7 +496,9 @@ mod tests {
                 text: "Go on.",
                 language: "en",
                 mean_logprob: -0.2,
+                no_words: false,
                 over: true,
+                whole: true,
                 voiced_ms: 500,
                 name: &name,
                 speaking: "The king said that they should go on to the next town.",
@@ -405,9 +513,22 @@ mod tests {
             let begun = Interruption {
                 text: "Please can",
                 over: false,
+                whole: false,
                 ..said
             };
             assert_eq!(verdict(&begun), Verdict::Unclear);
+            // "Please … continue" has a pause in it.
+            let pause = Interruption {
+                text: "Please.",
+                whole: false,
+                ..said
+            };
+            assert_eq!(verdict(&pause), Verdict::Unclear);
+            let went_on = Interruption {
+                whole: false,
+                ..said
+            };
+            assert_eq!(verdict(&went_on), Verdict::GoOn);
         }
     }
 

@@ -25,7 +25,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::recordings::{RECORDINGS, recordings};
 use super::wake::chance::Chance;
 use super::wake::{speakers, text};
-use hear::{Hearing, Life};
+use hear::{Hearing, Life, Look};
 use report::Report;
 
 /// Said by somebody who listens, and nothing is wanted.
@@ -178,13 +178,22 @@ fn of_one(said: &Said, life: &Life) -> String {
         Some((ms, false)) => format!("goes on after {ms:.0} ms"),
         None => "not heard".into(),
     };
-    let mut read: Vec<&str> = life.looks.iter().map(|look| look.text.as_str()).collect();
-    read.dedup();
+    let looks = life.looks.iter().chain(&life.whole);
+    let read: Vec<String> = looks.map(of_look).collect();
     format!(
-        "{:<34} {:<40} {became}   {}",
+        "{:<34} {:<40} {became}\n    {}",
         said.who,
         said.text,
-        read.join(" | ")
+        read.join("\n    ")
+    )
+}
+
+/// What was known of so much speech, and what came of it.
+fn of_look(look: &Look) -> String {
+    let ended = if look.over { ", over" } else { "" };
+    format!(
+        "{:>5.0} ms ({} ms of speech{ended}): {:?}, {:.2}: {}",
+        look.at_ms, look.voiced_ms, look.verdict, look.mean_logprob, look.text
     )
 }
 

@@ -8,7 +8,7 @@ use super::Conductor;
 use super::words::level_db;
 use crate::command;
 use crate::config::Policy;
-use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::listen::transcribe::{Refused, TranscribeError, Transcript};
 use crate::turn::TurnId;
 use crate::turn::attention::{Regard, Said};
 use crate::turn::barge_in::{self, Interruption};
@@ -75,7 +75,9 @@ impl Conductor {
             text: &transcript.text,
             language: &transcript.language,
             mean_logprob: transcript.mean_logprob,
+            no_words: transcript.refused == Some(Refused::NotWords),
             over: true,
+            whole: true,
             voiced_ms: 0,
             name: &self.manners.name,
             speaking: "",

@@ -16,10 +16,10 @@ use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::Partial;
 use crate::listen::name::Called;
-use crate::listen::transcribe::{TranscribeError, Transcript};
+use crate::listen::transcribe::{Refused, TranscribeError, Transcript};
 use crate::reply::history::End;
 use crate::turn::TurnId;
-use crate::turn::barge_in::{self, Interruption, OVER_MS};
+use crate::turn::barge_in::{self, Agreement, Interruption, OVER_MS};
 use crate::turn::responder::Note;
 use crate::turn::state::{Input, State, Verdict};
 use crate::turn::transcription::{parts, transcribe_all};
@@ -49,6 +49,8 @@ pub(super) struct Probe {
     waiting: Option<Partial>,
     /// What was wanted as far as it was heard when it stopped the reply.
     stopped_with: String,
+    /// What the looks at it have said so far.
+    agreement: Agreement,
 }
 
 impl Probe {
@@ -68,6 +70,7 @@ impl Probe {
         self.waiting = None;
         self.extent = Extent::default();
         self.stopped_with.clear();
+        self.agreement = Agreement::default();
     }
 
     /// Whether `wanted` is the stop that a reply was stopped for, whatever was read in the end.
@@ -231,7 +234,7 @@ impl Conductor {
             return self.after_question(turn, result);
         };
         let verdict = match &result {
-            Ok(transcript) => self.verdict(transcript, extent, speaking.held),
+            Ok(transcript) => self.verdict(transcript, extent, whole, speaking.held),
             // Without words only length is left, and a whole utterance has been long enough for nothing.
             Err(error) if whole => {
                 self.not_understood(turn, error);
@@ -279,19 +282,29 @@ impl Conductor {
         }
     }
 
-    fn verdict(&self, transcript: &Transcript, extent: Extent, held: bool) -> Verdict {
+    fn verdict(
+        &mut self,
+        transcript: &Transcript,
+        extent: Extent,
+        whole: bool,
+        held: bool,
+    ) -> Verdict {
         let speaking = self.sounding();
-        barge_in::verdict(&Interruption {
+        let said = Interruption {
             policy: self.policy(),
             text: &transcript.text,
             language: &transcript.language,
             mean_logprob: transcript.mean_logprob,
+            no_words: transcript.refused == Some(Refused::NotWords),
             over: extent.over,
+            whole,
             voiced_ms: extent.voiced_ms,
             name: &self.manners.name,
             speaking: &speaking,
             held,
-        })
+        };
+        let (verdict, certain) = (barge_in::verdict(&said), barge_in::is_certain(&said));
+        self.probe.agreement.with(verdict, whole || certain)
     }
 
     /// The words of the reply that sounds.

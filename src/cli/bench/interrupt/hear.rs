@@ -9,11 +9,11 @@ use hearken::listen::confirm::Confirming;
 use hearken::listen::endpoint::EndpointSettings;
 use hearken::listen::name::Name;
 use hearken::listen::segment::Segmenter;
-use hearken::listen::transcribe::Transcriber as _;
+use hearken::listen::transcribe::{Refused, Transcriber as _};
 use hearken::listen::vad::{FRAME, FRAME_MS, Vad};
 use hearken::listen::whisper::Whisper;
 use hearken::listen::{Heard, Partial};
-use hearken::turn::barge_in::{self, Interruption, OVER_MS};
+use hearken::turn::barge_in::{self, Agreement, Interruption, OVER_MS};
 use hearken::turn::state::Verdict;
 
 use crate::cli::transcribe::{detector_path, whisper};
@@ -34,10 +34,16 @@ pub struct Look {
     pub pass_ms: f64,
     /// It was followed by silence, and read whole.
     pub over: bool,
+    /// Speech in it, in ms; 0 where it is the whole.
+    pub voiced_ms: u32,
     /// What whisper made of it; in brackets what it wrote and is not believed.
     pub text: String,
-    /// What becomes of the reply.
+    /// How sure whisper is of it: mean log-probability.
+    pub mean_logprob: f32,
+    /// What it says by itself.
     pub verdict: Verdict,
+    /// It is enough by itself.
+    pub certain: bool,
 }
 
 impl Look {
@@ -67,6 +73,7 @@ impl Life {
             .as_ref()
             .map_or(f64::INFINITY, |whole| whole.at_ms);
         let (mut free, mut goes_on, mut next) = (0.0_f64, None, 0);
+        let mut agreement = Agreement::default();
         while next < self.looks.len() {
             // What was told while whisper read is looked at in its newest state.
             let told = self.looks[next..].iter().take_while(|l| l.at_ms <= free);
@@ -77,7 +84,7 @@ impl Life {
             if free > end {
                 break;
             }
-            match look.verdict {
+            match agreement.with(look.verdict, look.certain) {
                 Verdict::Stop | Verdict::Hold => return Some((free, true)),
                 Verdict::CarryOn | Verdict::GoOn => _ = goes_on.get_or_insert(free),
                 // It is made quieter again.
@@ -100,12 +107,12 @@ impl Life {
         let looks = self.looks.iter().chain(&self.whole);
         let mut known = looks.take_while(|look| look.at_ms <= ms).peekable();
         known.peek()?;
-        let mut latest = None;
+        let (mut latest, mut agreement) = (None, Agreement::default());
         for look in known {
-            if look.stops() {
-                return Some(Verdict::Stop);
+            match agreement.with(look.verdict, look.certain) {
+                Verdict::Stop | Verdict::Hold => return Some(Verdict::Stop),
+                verdict => latest = Some(verdict),
             }
-            latest = Some(look.verdict);
         }
         latest
     }
@@ -166,7 +173,7 @@ impl<'a> Hearing<'a> {
                             at_ms < LOOKS_FOR_MS && barge_in::is_worth_a_look(said.voiced_ms, over);
                         if worth && extent != looked_at {
                             looked_at = extent;
-                            life.looks.push(self.look(&said, at_ms)?);
+                            life.looks.push(self.look(&said, false, at_ms)?);
                         }
                     }
                     Heard::Utterance(said) if life.whole.is_none() => {
@@ -175,7 +182,7 @@ impl<'a> Hearing<'a> {
                             voiced_ms: 0,
                             silent_ms: u32::MAX,
                         };
-                        life.whole = Some(self.look(&whole, at_ms)?);
+                        life.whole = Some(self.look(&whole, true, at_ms)?);
                     }
                     _ => {}
                 }
@@ -184,7 +191,7 @@ impl<'a> Hearing<'a> {
         Ok(life)
     }
 
-    fn look(&mut self, said: &Partial, at_ms: f64) -> anyhow::Result<Look> {
+    fn look(&mut self, said: &Partial, whole: bool, at_ms: f64) -> anyhow::Result<Look> {
         let never = AtomicBool::new(false);
         let over = said.silent_ms >= OVER_MS;
         let began = Instant::now();
@@ -193,17 +200,21 @@ impl<'a> Hearing<'a> {
             false => self.whisper.glance(&said.samples, &never)?,
         };
         let pass_ms = began.elapsed().as_secs_f64() * 1000.0;
-        let verdict = barge_in::verdict(&Interruption {
+        let interruption = Interruption {
             policy: Policy::Speech,
             text: &transcript.text,
             language: &transcript.language,
             mean_logprob: transcript.mean_logprob,
+            no_words: transcript.refused == Some(Refused::NotWords),
             over,
+            whole,
             voiced_ms: said.voiced_ms,
             name: self.name,
             speaking: REPLY,
             held: false,
-        });
+        };
+        let verdict = barge_in::verdict(&interruption);
+        let certain = whole || barge_in::is_certain(&interruption);
         let text = match transcript.refused {
             Some(why) => format!("({why:?}: {})", transcript.doubted),
             None => transcript.text,
@@ -212,8 +223,11 @@ impl<'a> Hearing<'a> {
             at_ms,
             pass_ms,
             over,
+            voiced_ms: said.voiced_ms,
             text,
+            mean_logprob: transcript.mean_logprob,
             verdict,
+            certain,
         })
     }
 }
@@ -227,8 +241,11 @@ mod tests {
             at_ms,
             pass_ms: 150.0,
             over: false,
+            voiced_ms: 300,
             text: String::new(),
+            mean_logprob: -0.2,
             verdict,
+            certain: true,
         }
     }
 

@@ -187,8 +187,11 @@ mod tests {
             at_ms: 350.0,
             pass_ms: 100.0,
             over: false,
+            voiced_ms: 300,
             text: String::new(),
+            mean_logprob: -0.2,
             verdict,
+            certain: true,
         };
         Life {
             wish,
