@@ -108,6 +108,8 @@ pub struct Parts {
     pub name_file: Option<PathBuf>,
     /// Where the conversation is kept; nowhere when `None`.
     pub conversation_file: Option<PathBuf>,
+    /// Where one may lie that was kept before, and is not added to: what is to be forgotten is forgotten there too.
+    pub left_file: Option<PathBuf>,
     /// What says beyond the process that the microphone is to stay closed; nothing when `None`.
     pub mute_file: Option<PathBuf>,
     /// A turn that shows no progress for so long is given up; longer when the configuration lets the model take longer.
@@ -439,9 +441,10 @@ pub async fn run(
     let synthesizer = Synthesizer::spawn(parts.voice)?;
     // The conductor instructs it, with the name.
     let mut history = History::new("", config.reply.history_turns, budget(&config.reply));
-    let keeper = parts
-        .conversation_file
-        .and_then(|file| keeper(&file, config.reply.history_turns, &mut history, &bus));
+    let (keeps, turns) = (parts.conversation_file, config.reply.history_turns);
+    let keeper = keeps
+        .as_ref()
+        .and_then(|file| keeper(file, turns, &mut history, &bus));
     let company = Company {
         heard,
         ear,
@@ -452,6 +455,7 @@ pub async fn run(
         played,
         history,
         keeper,
+        left_file: parts.left_file.or(keeps),
         orders: parts.orders,
         open_speaker: parts.open_speaker,
         supervisor: parts.supervisor,

@@ -65,6 +65,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         orders: ordered,
         name_file: Some(folder.path().join("name.toml")),
         conversation_file: None,
+        left_file: None,
         carried: None,
         mute_file: None,
         patience: daemon::PATIENCE,

@@ -79,6 +79,7 @@ fn begin_with(
         supervisor: None,
         name_file: None,
         conversation_file: None,
+        left_file: None,
         carried: None,
         mute_file: None,
         patience: daemon::PATIENCE,

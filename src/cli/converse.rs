@@ -115,6 +115,7 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                     supervisor: None,
                     name_file: None,
                     conversation_file: None,
+                    left_file: None,
                     carried: None,
                     mute_file: None,
                     patience: daemon::PATIENCE,

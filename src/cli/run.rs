@@ -128,6 +128,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 } = place;
                 let (heard, spoken) = (&config.audio.microphone, &config.audio.loudspeaker);
                 let (heard, spoken) = (heard.clone(), spoken.clone());
+                let kept = store.conversation_file(&config.memory.file);
                 let reopen = Box::new(move || hardware::open_microphone(&heard));
                 let parts = Parts {
                     microphone: Box::new(match microphone {
@@ -156,10 +157,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     speaker,
                     name_file: Some(name_file),
                     mute_file: Some(store.mute_file(&config.memory.file)),
-                    conversation_file: config
-                        .memory
-                        .conversation
-                        .then(|| store.conversation_file(&config.memory.file)),
+                    conversation_file: config.memory.conversation.then(|| kept.clone()),
+                    left_file: (!config.memory.conversation).then_some(kept),
                     patience: daemon::PATIENCE,
                 };
                 let bus = Bus::default();

@@ -172,6 +172,42 @@ impl Drop for Keeper {
     }
 }
 
+/// Forgets the conversation in `file`, which nobody keeps any more, on a thread of its own. `told` is told when nothing of it is in the
+/// file, or why it still is; that is told to `failed` as well. A file that is not there has nothing to forget.
+pub fn clear_left(file: &Path, failed: impl Fn(String) + Send + 'static, told: Told) {
+    let file = file.to_owned();
+    let clear = move || {
+        let outcome = match file.try_exists() {
+            Ok(false) => Ok(()),
+            _ => clear_file(&file),
+        };
+        if let Err(what) = &outcome {
+            failed(what.clone());
+        }
+        told(outcome);
+    };
+    if let Err(error) = std::thread::Builder::new()
+        .name("memory".into())
+        .spawn(clear)
+    {
+        tracing::error!("nothing is forgotten: {error}");
+    }
+}
+
+fn clear_file(file: &Path) -> Result<(), String> {
+    let still = |reason: String| {
+        format!(
+            "the conversation is still in {}: {reason}; delete that file to have it forgotten",
+            file.display()
+        )
+    };
+    let connection = opened(file).map_err(|error| match error {
+        Unusable::NotOurs(reason) => still(format!("it {reason}")),
+        Unusable::System(reason) => still(reason),
+    })?;
+    done(&connection, &Job::Clear(Box::new(|_| ()))).map_err(|error| still(error.to_string()))
+}
+
 enum Unusable {
     /// The file is damaged, or is something else.
     NotOurs(String),
@@ -321,6 +357,33 @@ mod tests {
 
     fn open(file: &Path) -> (Keeper, Recalled) {
         Keeper::open(file, 8, |what| panic!("{what}")).unwrap()
+    }
+
+    fn cleared(file: &Path) -> Result<(), String> {
+        let (tell, told) = channel();
+        let done = move |outcome| tell.send(outcome).unwrap();
+        clear_left(file, |_| (), Box::new(done));
+        told.recv().unwrap()
+    }
+
+    #[test]
+    fn what_nobody_adds_to_can_be_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("conversation.db");
+        assert_eq!(cleared(&file), Ok(()));
+        assert!(!file.exists());
+        let (keeper, _) = open(&file);
+        keeper.add("Where is my red umbrella?", "In the hall.");
+        drop(keeper);
+        assert_eq!(cleared(&file), Ok(()));
+        let (keeper, recalled) = open(&file);
+        assert!(recalled.turns.is_empty());
+        drop(keeper);
+        assert!(!String::from_utf8_lossy(&std::fs::read(&file).unwrap()).contains("umbrella"));
+        // Somebody else's is not touched, and said.
+        std::fs::write(&file, "a diary").unwrap();
+        assert!(cleared(&file).unwrap_err().contains("conversation.db"));
+        assert_eq!(std::fs::read(&file).unwrap(), b"a diary");
     }
 
     fn asked(recalled: &Recalled) -> Vec<&str> {

@@ -79,6 +79,8 @@ pub struct Company {
     pub history: History,
     /// Keeps it beyond the process.
     pub keeper: Option<Keeper>,
+    /// Where a conversation may lie that nobody adds to.
+    pub left_file: Option<PathBuf>,
     /// What is ordered from outside.
     pub orders: mpsc::Receiver<Order>,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.

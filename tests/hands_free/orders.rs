@@ -1,6 +1,7 @@
 //! What programs order, and people who speak meanwhile.
 
 use hearken::event::Event;
+use hearken::memory::conversation::Keeper;
 use hearken::reply::model::Role;
 use hearken::turn::order::Order;
 use tokio::sync::oneshot;
@@ -118,5 +119,23 @@ async fn what_is_written_is_what_would_be_said() {
     let (answer, status) = oneshot::channel();
     room.order(Order::Status(answer)).await;
     assert!(!status.await.unwrap().asleep);
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_before_is_forgotten_where_nothing_is_kept_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeps_no_more = config();
+    keeps_no_more.memory.file = folder.path().join("conversation.db");
+    let file = keeps_no_more.memory.file.clone();
+    let (keeper, _) = Keeper::open(&file, 8, |what| panic!("{what}")).unwrap();
+    keeper.add("Where is my red umbrella?", "In the hall.");
+    drop(keeper);
+    let room = enter_with(&[], Vec::new(), keeps_no_more, None);
+    let (done, forgotten) = oneshot::channel();
+    room.order(Order::Forget(done)).await;
+    assert_eq!(forgotten.await.unwrap(), Ok(()));
+    let left = std::fs::read(&file).unwrap();
+    assert!(!String::from_utf8_lossy(&left).contains("umbrella"));
     room.leave().await;
 }

@@ -383,6 +383,7 @@ pub fn enter_judged(
             .memory
             .conversation
             .then(|| config.memory.file.clone()),
+        left_file: (!config.memory.conversation).then(|| config.memory.file.clone()),
         carried: None,
         mute_file: None,
         patience,

@@ -121,6 +121,7 @@ async fn live(
             orders: ordered,
             name_file: None,
             conversation_file: None,
+            left_file: None,
             carried: None,
             mute_file: None,
             patience: daemon::PATIENCE,

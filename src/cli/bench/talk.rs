@@ -273,6 +273,7 @@ impl Bench<'_> {
                 supervisor: None,
                 name_file: None,
                 conversation_file: None,
+                left_file: None,
                 carried: None,
                 mute_file: None,
                 patience: daemon::PATIENCE,

@@ -283,9 +283,17 @@ impl Conductor {
     pub(super) fn forget_all(&mut self, told: Told) {
         self.company.history.clear();
         self.last_reply.clear();
-        match &self.company.keeper {
-            Some(keeper) => keeper.clear(told),
-            None => told(Ok(())),
+        match (&self.company.keeper, &self.company.left_file) {
+            (Some(keeper), _) => keeper.clear(told),
+            (None, Some(file)) => {
+                let bus = self.bus.clone();
+                let failed = move |what: String| {
+                    warn!("{what}");
+                    bus.emit(Event::Failed { what });
+                };
+                memory::conversation::clear_left(file, failed, told);
+            }
+            (None, None) => told(Ok(())),
         }
     }
 
