@@ -79,7 +79,7 @@ use std::time::Instant;
 use clap::Parser;
 use rig::format::Scenario;
 use rig::run::Outcome;
-use rig::speech::Speech;
+use rig::speech::{Speech, Take};
 use rig::table::Table;
 use support::sound_server::SoundServer;
 
@@ -243,7 +243,8 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                         break;
                     };
                     let folder = rig::run::folder(&base, name, number);
-                    let mut outcome = run_one(scenario, &speech, &mut server, &folder);
+                    let take = speech.take(number);
+                    let mut outcome = run_one(scenario, take, &mut server, &folder);
                     let failed_first = !outcome.wrong.is_empty();
                     for _ in 1..args.tries {
                         if outcome.wrong.is_empty() {
@@ -251,7 +252,7 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                         }
                         println!("test {name} ... once more, because:");
                         print_failure(&outcome);
-                        outcome = run_one(scenario, &speech, &mut server, &folder);
+                        outcome = run_one(scenario, take, &mut server, &folder);
                     }
                     let mut table = table.lock().unwrap();
                     table.note(name, &outcome.wrong);
@@ -272,7 +273,7 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
 /// A sound server that something went wrong on is not used again.
 fn run_one(
     scenario: &Scenario,
-    speech: &Speech,
+    speech: Take<'_>,
     server: &mut Option<SoundServer>,
     folder: &Path,
 ) -> Outcome {

@@ -94,7 +94,7 @@ impl World {
         let turn = TurnId(self.next.saturating_sub(1).saturating_sub(back % 2));
         let outcomes = [
             Outcome::Reply,
-            Outcome::Reply,
+            Outcome::Nothing,
             Outcome::Called,
             Outcome::Done,
             Outcome::Overheard,

@@ -15,7 +15,7 @@ use super::format::{Model, Scenario};
 use super::judge::judge;
 use super::model::{self, Asked};
 use super::room::{Furnished, PLAYER_LATENCY_MS};
-use super::speech::{Speech, Utterance};
+use super::speech::{Take, Utterance};
 use super::tape::Tape;
 use super::timeline::Timeline;
 use crate::support::sound_server::SoundServer;
@@ -50,7 +50,7 @@ impl Outcome {
 pub fn run(
     scenario: &Scenario,
     hearken: &Path,
-    speech: &Speech,
+    speech: Take<'_>,
     server: &SoundServer,
     folder: &Path,
 ) -> Outcome {
@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
     fn prepare(
         scenario: &'a Scenario,
         hearken: &'a Path,
-        speech: &Speech,
+        speech: Take<'_>,
         server: &'a SoundServer,
         folder: &'a Path,
     ) -> Result<Self, String> {

@@ -1,4 +1,4 @@
-//! What people say, as WAV files that are made once and kept in the build folder: synthesized voices, recordings of
+//! What people say, as WAV files that are made once for each repetition and kept in the build folder: synthesized voices, recordings of
 //! people, and made sounds, all of one loudness.
 
 use std::path::{Path, PathBuf};
@@ -50,14 +50,19 @@ impl Speech {
         }
     }
 
-    /// The file of what is said.
-    ///
-    /// # Errors
-    /// When a program that synthesizes is missing or fails, or a recording is not there.
-    pub fn of(&self, say: &Say) -> Result<Utterance, String> {
+    /// What is said the `number`th time, from 1 on: hearken's voice says nothing twice alike, and what is heard well once may be
+    /// heard badly the next time.
+    pub fn take(&self, number: usize) -> Take<'_> {
+        Take {
+            speech: self,
+            number,
+        }
+    }
+
+    fn of(&self, say: &Say, number: usize) -> Result<Utterance, String> {
         let _alone = self.one_at_a_time.lock().unwrap();
         let what = (&say.text, &say.voice, &say.recording, say.sound);
-        let how = (say.length_ms, say.level_db, VOICE_DB);
+        let how = (say.length_ms, say.level_db, VOICE_DB, number);
         let name = Sha256::digest(format!("{what:?} {how:?}"));
         let name: String = name.iter().take(8).map(|b| format!("{b:02x}")).collect();
         let path = self.folder.join(format!("{name}.wav"));
@@ -111,6 +116,23 @@ impl Speech {
         finish(command)?;
         let recording = wav::read(raw).map_err(|e| e.to_string())?;
         Ok((recording.samples, recording.rate * percent / 100))
+    }
+}
+
+/// One time of several that the same is said.
+#[derive(Clone, Copy)]
+pub struct Take<'a> {
+    speech: &'a Speech,
+    number: usize,
+}
+
+impl Take<'_> {
+    /// The file of what is said.
+    ///
+    /// # Errors
+    /// When a program that synthesizes is missing or fails, or a recording is not there.
+    pub fn of(&self, say: &Say) -> Result<Utterance, String> {
+        self.speech.of(say, self.number)
     }
 }
 
