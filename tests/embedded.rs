@@ -9,7 +9,7 @@ use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -110,12 +110,12 @@ async fn it_is_started_again_after_it_was_killed() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_be_loaded_is_reported_and_not_tried_again() {
+async fn a_model_that_cannot_be_loaded_is_reported_until_its_file_is_another() {
     let folder = tempfile::tempdir().unwrap();
     let damaged = folder.path().join("damaged.gguf");
     let good = std::fs::read(model()).unwrap();
     std::fs::write(&damaged, &good[..good.len() / 2]).unwrap();
-    let model = Embedded::start(settings(damaged)).unwrap();
+    let model = Embedded::start(settings(damaged.clone())).unwrap();
     for _ in 0..2 {
         let error = ask(&model).await.unwrap_err();
         assert!(error.is_permanent());
@@ -124,6 +124,51 @@ async fn a_model_that_cannot_be_loaded_is_reported_and_not_tried_again() {
         assert!(sentence.contains("llama.cpp cannot load"), "{sentence}");
     }
     assert_eq!(model.pid(), None);
+    std::fs::write(&damaged, &good).unwrap();
+    eventually("the mended file is used", || async {
+        ask(&model).await.is_ok()
+    })
+    .await;
+}
+
+/// Settings whose server finds no memory so many times, or until the other value exists.
+fn settings_short_of_memory(folder: &Path, times: u32) -> (EmbeddedSettings, PathBuf) {
+    let (program, enough) = (folder.join("short"), folder.join("enough"));
+    let script = format!(
+        "#!/bin/sh\necho >>'{tried}'\nif [ ! -e '{enough}' ] && [ \"$(wc -l <'{tried}')\" -le {times} ]; then\n\
+           echo 'hearken-llm: not enough memory' >&2\n  exit 75\nfi\nexec '{}' \"$@\"\n",
+        self::program().display(),
+        tried = folder.join("tried").display(),
+        enough = enough.display(),
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let settings = EmbeddedSettings {
+        program,
+        ..settings(model())
+    };
+    (settings, enough)
+}
+
+#[tokio::test]
+async fn a_reply_waits_while_memory_is_short_for_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, _) = settings_short_of_memory(folder.path(), 2);
+    let model = Embedded::start(settings).unwrap();
+    assert!(!ask(&model).await.unwrap().trim().is_empty());
+}
+
+#[tokio::test]
+async fn memory_that_stays_short_is_said_and_the_model_comes_when_there_is_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, enough) = settings_short_of_memory(folder.path(), 1_000);
+    let model = Embedded::start(settings).unwrap();
+    let error = ask(&model).await.unwrap_err();
+    assert!(matches!(error, ModelError::NotReady { .. }), "{error}");
+    assert!(!error.is_permanent());
+    assert!(error.to_string().contains("not enough memory"), "{error}");
+    std::fs::write(&enough, "").unwrap();
+    eventually("the model is there", || async { ask(&model).await.is_ok() }).await;
 }
 
 /// Plays the server in [`a_server_that_dies_of_every_question_is_reported_with_what_it_said`]: healthy, until it is asked.

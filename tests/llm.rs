@@ -372,7 +372,7 @@ async fn models_that_cannot_be_loaded_are_one_sentence_and_code_6() {
 }
 
 #[tokio::test]
-async fn too_little_memory_is_one_sentence_and_code_6() {
+async fn too_little_memory_is_one_sentence_and_a_code_of_its_own() {
     // 250 MB of address space hold the program and the file, but not the 180 MB of the context beside them.
     let limited = format!(
         "ulimit -v 250000; exec '{}' --model '{}' --listen 127.0.0.1:0 --context 8192",
@@ -389,7 +389,7 @@ async fn too_little_memory_is_one_sentence_and_code_6() {
         .unwrap()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert_eq!(output.status.code(), Some(75), "{said}");
     assert!(said.contains("memory"), "{said}");
     assert!(!said.contains("backtrace"), "{said}");
 }

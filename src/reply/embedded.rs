@@ -217,7 +217,7 @@ impl Embedded {
     /// Waits until the model is loaded, at most as long as a reply would wait for its first token.
     ///
     /// # Errors
-    /// [`ModelError::CannotStart`] for good, [`ModelError::NotReady`] for now.
+    /// [`ModelError::CannotStart`] as long as its files are what they are, [`ModelError::NotReady`] for now.
     pub async fn ready(&self) -> Result<(), ModelError> {
         let deadline = Instant::now() + self.shared.first_token_timeout;
         self.shared.ready(deadline).await
@@ -324,8 +324,7 @@ impl Shared {
                 if let Ok(Ok(state)) = &now
                     && let State::Down(reason) = &**state
                 {
-                    let detail = format!("it ended and is started again: {reason}");
-                    return Box::pin(stream::iter([Err(self.not_ready(detail))]));
+                    return Box::pin(stream::iter([Err(self.down(reason))]));
                 }
             }
             return Box::pin(stream::iter(first).chain(reply));
@@ -335,8 +334,7 @@ impl Shared {
     async fn ready(&self, deadline: Instant) -> Result<(), ModelError> {
         let at = || self.label.clone();
         let mut state = self.state.clone();
-        let settled = state
-            .wait_for(|s| matches!(s, State::Ready { .. } | State::Broken(_) | State::Stopped));
+        let settled = state.wait_for(|s| !matches!(s, State::Starting | State::Down(_)));
         match timeout_at(deadline, settled).await {
             Ok(Ok(state)) => match &*state {
                 State::Ready { .. } => Ok(()),
@@ -344,16 +342,19 @@ impl Shared {
                     at: at(),
                     reason: reason.clone(),
                 }),
+                State::Short(reason) => Err(self.down(reason)),
                 State::Starting | State::Down(_) | State::Stopped => Err(stopped(at())),
             },
             Ok(Err(_)) => Err(stopped(at())),
             Err(_) => Err(match &*self.state.borrow() {
-                State::Down(reason) => {
-                    self.not_ready(format!("it ended and is started again: {reason}"))
-                }
+                State::Down(reason) => self.down(reason),
                 _ => self.not_ready("the model is still loading".into()),
             }),
         }
+    }
+
+    fn down(&self, reason: &str) -> ModelError {
+        self.not_ready(format!("it ended and is started again: {reason}"))
     }
 
     fn not_ready(&self, detail: String) -> ModelError {

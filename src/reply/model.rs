@@ -62,7 +62,7 @@ pub enum ModelError {
         /// The system's words.
         reason: String,
     },
-    /// The embedded model cannot be loaded, or its program not be started. Permanent.
+    /// The embedded model cannot be loaded, or its program not be started. Permanent, as long as their files are what they are.
     #[error("the language model ({at}) cannot start: {reason}")]
     CannotStart {
         /// The model's label.

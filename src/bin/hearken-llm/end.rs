@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The model cannot be loaded: starting again is of no use.
     Model = 6,
+    /// It could not be loaded, most likely for want of memory: that may pass. `EX_TEMPFAIL` of sysexits.h.
+    Memory = 75,
 }
 
 static SOCKET: OnceLock<CString> = OnceLock::new();
@@ -114,7 +116,11 @@ unsafe extern "C" {
 /// the person gets a sentence and the parent an exit code. With `verbose` ggml's reason, a line of its source, comes first.
 pub(crate) fn catch_crashes(verbose: bool) {
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("hearken-llm: internal error: {panic}");
+        // Not what it says of itself: that may quote what somebody said.
+        match panic.location() {
+            Some(place) => eprintln!("hearken-llm: internal error at {place}"),
+            None => eprintln!("hearken-llm: internal error"),
+        }
         leave(Exit::Failed);
     }));
     extern "C" fn say_nothing(_reason: *const c_char) {}
@@ -154,5 +160,9 @@ extern "C" fn crashed(signal: libc::c_int) {
     };
     // SAFETY: write(2) of a static buffer to stderr.
     unsafe { libc::write(2, sentence.as_ptr().cast(), sentence.len()) };
-    leave(if loaded { Exit::Failed } else { Exit::Model })
+    leave(match (loaded, signal) {
+        (true, _) => Exit::Failed,
+        (false, libc::SIGILL) => Exit::Model,
+        (false, _) => Exit::Memory,
+    })
 }

@@ -84,6 +84,30 @@ pub(crate) enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether the same file may load later: memory was short.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Memory { .. } | Self::Context { .. } => true,
+            Self::Refused { reason, .. } => is_of_memory(reason),
+            Self::Unreadable { .. } | Self::NotGguf(_) | Self::Template { .. } => false,
+        }
+    }
+}
+
+/// Whether llama.cpp said so when the system gave it no memory. That a damaged file asks for more than there can be, it says
+/// in other words.
+fn is_of_memory(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    [
+        "failed to allocate",
+        "unable to allocate",
+        "cannot allocate",
+    ]
+    .iter()
+    .any(|words| reason.contains(words))
+}
+
 /// Threads that compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Threads {
@@ -231,7 +255,9 @@ fn available(meminfo: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Threads, available};
+    use std::path::PathBuf;
+
+    use super::{LoadError, Threads, available};
 
     #[test]
     fn threads_fit_the_machine() {
@@ -252,6 +278,27 @@ mod tests {
         assert_eq!(chosen, expected);
         let asked = Threads::for_machine(3, 16);
         assert_eq!((asked.prompt, asked.reply), (3, 1));
+    }
+
+    #[test]
+    fn short_memory_may_pass_and_damage_does_not() {
+        let refused = |reason: &str| LoadError::Refused {
+            path: PathBuf::new(),
+            reason: reason.into(),
+        };
+        for reason in [
+            "failed to allocate CPU buffer of size 4096",
+            "unable to allocate CPU buffer",
+            "mmap failed: Cannot allocate memory",
+        ] {
+            assert!(refused(reason).may_pass(), "{reason}");
+        }
+        for reason in [
+            "tensor 'a' data is not within the file bounds",
+            "encountered bad_alloc error while reading key 3",
+        ] {
+            assert!(!refused(reason).may_pass(), "{reason}");
+        }
     }
 
     #[test]

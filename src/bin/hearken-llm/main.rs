@@ -102,7 +102,11 @@ fn main() {
         .name("inference".into())
         .spawn(move || {
             if let Err(problem) = engine::run(&options, queue, &health, &log) {
-                end::exit(Exit::Model, &problem.to_string());
+                let code = match problem.may_pass() {
+                    true => Exit::Memory,
+                    false => Exit::Model,
+                };
+                end::exit(code, &problem.to_string());
             }
         });
     if let Err(problem) = inference {

@@ -1,6 +1,6 @@
 //! One run of the server: from its start to its end, whichever way that comes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,11 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Exit code of a model that cannot be loaded; see the README.
+/// Exit code of a model that cannot be loaded.
 const MODEL_UNUSABLE: i32 = 6;
+
+/// Exit code of a model that found no memory, as far as can be told.
+const MEMORY_SHORT: i32 = 75;
 
 /// While the model loads, its health is asked this often.
 const HEALTH_EVERY: Duration = Duration::from_millis(50);
@@ -40,8 +43,10 @@ pub(super) struct Launch {
 pub(super) enum End {
     /// We were asked to stop it, and it is gone.
     Stopped,
-    /// Starting it again is of no use.
+    /// Starting it again is of no use as long as its files are what they are.
     Unusable(String),
+    /// The system gave it no memory, or something else that it may give later.
+    Short(String),
     /// It died.
     Died {
         /// Why, as far as it said.
@@ -57,10 +62,11 @@ impl Launch {
         let mut child = match self.spawn() {
             Ok(child) => child,
             Err(problem) => {
-                return End::Unusable(format!(
-                    "cannot start {}: {problem}",
-                    self.program.display()
-                ));
+                let reason = format!("cannot start {}: {problem}", self.program.display());
+                return match may_pass(&problem) {
+                    true => End::Short(reason),
+                    false => End::Unusable(reason),
+                };
             }
         };
         // The pipe's only writer: when it closes, the server ends. (`wait` would close it too early if left inside.)
@@ -101,6 +107,9 @@ impl Launch {
             Ok(status) if status.code() == Some(MODEL_UNUSABLE) => {
                 End::Unusable(or_status(said, status))
             }
+            Ok(status) if status.code() == Some(MEMORY_SHORT) => {
+                End::Short(or_status(said, status))
+            }
             Ok(status) => End::Died {
                 reason: or_status(said, status),
                 healthy: healthy_since.map_or(Duration::ZERO, |since| since.elapsed()),
@@ -110,6 +119,11 @@ impl Launch {
                 healthy: Duration::ZERO,
             },
         }
+    }
+
+    /// The files that it can or cannot be started with.
+    pub(super) fn files(&self) -> [&Path; 2] {
+        [&self.program, &self.model]
     }
 
     fn spawn(&self) -> std::io::Result<Child> {
@@ -180,10 +194,33 @@ async fn listen(stderr: ChildStderr, said: Arc<Mutex<String>>) {
     }
 }
 
+/// Whether a program that could not be started may be later: the system was short of something, or the program was being
+/// written.
+fn may_pass(problem: &std::io::Error) -> bool {
+    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY};
+    matches!(
+        problem.raw_os_error(),
+        Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ETXTBSY)
+    )
+}
+
 fn or_status(said: String, status: ExitStatus) -> String {
     if said.is_empty() {
         format!("hearken-llm ended with {status}")
     } else {
         said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_is_short_of_may_pass() {
+        use nix::libc::{EACCES, EMFILE, ENOENT, ENOEXEC, ENOMEM};
+        let passes = |code| may_pass(&std::io::Error::from_raw_os_error(code));
+        assert!([EMFILE, ENOMEM].into_iter().all(passes));
+        assert!(![ENOENT, EACCES, ENOEXEC].into_iter().any(passes));
     }
 }
