@@ -6,8 +6,11 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -54,6 +57,9 @@ enum Job {
     Add(Kept),
     ForgetLast,
     Clear(Told),
+    /// A bug.
+    #[cfg(test)]
+    Break,
 }
 
 /// Is told once whether it has been done, and if not, why.
@@ -63,6 +69,9 @@ pub type Told = Box<dyn FnOnce(Result<(), String>) + Send>;
 pub struct Keeper {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    failed: Arc<dyn Fn(String) + Send + Sync>,
+    /// That the thread is gone was told.
+    told: AtomicBool,
 }
 
 impl Keeper {
@@ -74,7 +83,7 @@ impl Keeper {
     pub fn open(
         file: &Path,
         turns: usize,
-        failed: impl Fn(String) + Send + 'static,
+        failed: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<(Self, Recalled), ConversationError> {
         let unusable = |reason: String| ConversationError {
             path: file.to_owned(),
@@ -102,13 +111,16 @@ impl Keeper {
         recalled.turns = latest(&connection, turns).map_err(|error| unusable(error.to_string()))?;
         let (jobs, waiting) = channel();
         let path = file.to_owned();
+        let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(failed);
+        let tell = Arc::clone(&failed);
         let thread = std::thread::Builder::new()
             .name("memory".into())
             .spawn(move || {
                 let mut told = false;
+                let mut connection = Some(connection);
                 for job in waiting {
                     let forgets = !matches!(job, Job::Add(_));
-                    let outcome = done(&connection, &job).map_err(|error| {
+                    let outcome = kept(&mut connection, &path, &job).map_err(|error| {
                         format!(
                             "the conversation cannot be written to {}: {error}",
                             path.display()
@@ -118,7 +130,7 @@ impl Keeper {
                         Ok(()) => told = false,
                         // That something is not forgotten is told each time.
                         Err(what) if forgets || !std::mem::replace(&mut told, true) => {
-                            failed(what.clone());
+                            tell(what.clone());
                         }
                         Err(_) => {}
                     }
@@ -131,6 +143,8 @@ impl Keeper {
         let keeper = Self {
             jobs: Some(jobs),
             thread: Some(thread),
+            failed,
+            told: AtomicBool::new(false),
         };
         Ok((keeper, recalled))
     }
@@ -154,9 +168,18 @@ impl Keeper {
     }
 
     fn order(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
-            // The thread lives as long as this.
-            let _ = jobs.send(job);
+        let Some(jobs) = &self.jobs else { return };
+        let Err(SendError(job)) = jobs.send(job) else {
+            return;
+        };
+        let what = "the conversation cannot be written any more: its thread has ended; \
+                    this is a bug in hearken, please report it";
+        // That something is not forgotten is told each time.
+        if !matches!(job, Job::Add(_)) || !self.told.swap(true, Ordering::Relaxed) {
+            (self.failed)(what.into());
+        }
+        if let Job::Clear(told) = job {
+            told(Err(what.into()));
         }
     }
 }
@@ -313,6 +336,25 @@ fn latest(connection: &Connection, turns: usize) -> rusqlite::Result<Vec<Kept>> 
     Ok(turns)
 }
 
+/// Does it. A bug costs this job alone: with the next the file is opened anew.
+fn kept(connection: &mut Option<Connection>, file: &Path, job: &Job) -> Result<(), String> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => opened(file).map_err(|(Unusable::NotOurs(why) | Unusable::System(why))| why)?,
+    };
+    let work = AssertUnwindSafe(|| {
+        let outcome = done(&open, job);
+        (open, outcome)
+    });
+    match catch_unwind(work) {
+        Ok((open, outcome)) => {
+            *connection = Some(open);
+            outcome.map_err(|error| error.to_string())
+        }
+        Err(_) => Err("it broke; this is a bug in hearken, please report it".into()),
+    }
+}
+
 fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     match job {
@@ -332,6 +374,8 @@ fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
         Job::Clear(_) => {
             transaction.execute("DELETE FROM turn", [])?;
         }
+        #[cfg(test)]
+        Job::Break => panic!("scripted"),
     }
     transaction.commit()?;
     if !matches!(job, Job::Add(_)) {
@@ -477,6 +521,40 @@ mod tests {
             drop(keeper);
             assert_eq!(asked(&open(&file).1), ["a"]);
         }
+    }
+
+    #[test]
+    fn a_bug_costs_one_turn_and_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("conversation.db");
+        let (told, is) = channel();
+        let (keeper, _) = Keeper::open(&file, 8, move |what| told.send(what).unwrap()).unwrap();
+        keeper.add("one", "1");
+        keeper.order(Job::Break);
+        keeper.add("two", "2");
+        drop(keeper);
+        let told: Vec<_> = is.iter().collect();
+        assert!(
+            matches!(&told[..], [what] if what.contains("it broke")),
+            "{told:?}"
+        );
+        assert_eq!(asked(&open(&file).1), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_told_once_and_whenever_something_is_to_be_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (told, is) = channel();
+        let failed = move |what| told.send(what).unwrap();
+        let (mut keeper, _) = Keeper::open(&dir.path().join("a.db"), 8, failed).unwrap();
+        keeper.jobs = Some(channel().0);
+        keeper.add("one", "1");
+        keeper.add("two", "2");
+        assert_eq!(is.try_iter().count(), 1);
+        let (cleared, was) = channel();
+        keeper.clear(Box::new(move |outcome| cleared.send(outcome).unwrap()));
+        assert!(was.recv().unwrap().is_err());
+        assert_eq!(is.try_iter().count(), 1);
     }
 
     #[test]
