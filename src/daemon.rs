@@ -21,7 +21,7 @@ use crate::listen::mending::Mending;
 use crate::listen::name::Name;
 use crate::listen::transcribe::{TranscribeError, Transcriber};
 use crate::listen::turn_end::{self, SmartTurn, TurnEndDetector};
-use crate::listen::vad::{SpeechDetector, Vad};
+use crate::listen::vad::{self, SpeechDetector, Vad};
 use crate::listen::wake::{WakeDetector, WakeFiles, WakeModel};
 use crate::listen::whisper::{Whisper, WhisperSettings};
 use crate::listen::worker::Worker;
@@ -217,6 +217,17 @@ pub fn open_onnx(store: &Store) -> Result<(), StartError> {
 /// When its weights are missing or damaged.
 pub fn open_vad(store: &Store) -> Result<Vad, StartError> {
     Ok(Vad::open(&store.locate("silero-vad", Role::Vad)?)?)
+}
+
+/// As [`open_vad`]; one that fails is begun anew.
+///
+/// # Errors
+/// As there.
+pub fn lasting_vad(store: &Store) -> Result<vad::Mending, StartError> {
+    let model = store.locate("silero-vad", Role::Vad)?;
+    let first = Vad::open(&model)?;
+    let open = move || Ok(Box::new(Vad::open(&model)?) as Box<dyn SpeechDetector>);
+    Ok(vad::Mending::new(Box::new(first), Box::new(open)))
 }
 
 /// Opens the detector of the end of a turn; `None` where silence alone is to tell, or the language is none of its.

@@ -37,3 +37,4 @@ mod spelling;
 pub mod threads;
 pub mod turn;
 pub mod weights;
+mod work;

@@ -10,6 +10,7 @@ use hearken::control::ClaimError;
 use hearken::daemon::StartError;
 use hearken::listen::transcribe::TranscribeError;
 use hearken::onnx::OnnxError;
+use hearken::reply::embedded::EmbeddedError;
 use hearken::reply::model::ModelError;
 use hearken::speak::voice::VoiceError;
 use hearken::turn::conductor::Ending;
@@ -18,7 +19,7 @@ use hearken::weights::WeightsError;
 use super::bench::{NoReport, NoSpeech};
 use super::converse::TurnFailed;
 use super::say::{NoFile, NothingToSay, OtherFormat};
-use super::signal::{INTERRUPTED, Interrupted};
+use super::signal::{self, INTERRUPTED, Interrupted};
 use super::top::NoTerminal;
 use super::upgrade::successor::Ended;
 use super::wire::NotRunning;
@@ -68,7 +69,11 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     if !error.is::<Interrupted>() {
         eprintln!("hearken: {}", one_line(&format!("{error:#}")));
     }
-    ExitCode::from(error.chain().find_map(code).unwrap_or(OTHER))
+    let code = error.chain().find_map(code).unwrap_or(OTHER);
+    if let Some(Ending::Hangs(_)) = error.chain().find_map(|c| c.downcast_ref()) {
+        signal::leave(code);
+    }
+    ExitCode::from(code)
 }
 
 /// Other libraries' words may hold line breaks; a sentence has none.
@@ -83,8 +88,12 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
             Ending::Name(_) => CONFIG,
             Ending::Microphone(_) => MICROPHONE,
             Ending::Speaker(error) => return code(error),
-            Ending::Detector(_) => WEIGHTS,
-            Ending::NoThread(_) | Ending::Thread(_) => OTHER,
+            // The same weights ran until now.
+            Ending::Detector(_)
+            | Ending::Hangs(_)
+            | Ending::WornOut(_)
+            | Ending::NoThread(_)
+            | Ending::Thread(_) => OTHER,
         });
     }
     if let Some(error) = error.downcast_ref::<StartError>() {
@@ -94,6 +103,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
             StartError::Transcriber(error) => code(error),
             StartError::Config(error) => code(error),
             StartError::Server(error) => code(error),
+            // A full folder may be emptied, and with our own mistake the next start may be luckier.
+            StartError::Embedded(EmbeddedError::Folder { .. } | EmbeddedError::Internal(_)) => {
+                Some(OTHER)
+            }
             StartError::Embedded(_) => Some(WEIGHTS),
         };
     }
@@ -168,6 +181,51 @@ mod tests {
             .collect();
         let own = MEANINGS.map(|(code, meaning)| format!("| {code} | {meaning} |"));
         assert_eq!(table, own);
+    }
+
+    #[test]
+    fn the_service_is_started_anew_after_what_may_pass_by_itself() {
+        let unit = include_str!("../../assets/hearken.service");
+        let last = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("RestartPreventExitStatus="))
+            .unwrap_or_default();
+        assert_eq!(last, format!("{CONFIG} {WEIGHTS} {NOT_RUNNING}"));
+        let for_good = |error: &(dyn Error + 'static)| {
+            matches!(code(error), Some(CONFIG | WEIGHTS | NOT_RUNNING))
+        };
+        let full = || std::io::Error::from_raw_os_error(libc::ENOSPC);
+        let onnx = || OnnxError::Model {
+            path: "vad.onnx".into(),
+            reason: "it failed".into(),
+        };
+        assert!(!for_good(&Ending::Detector(onnx())));
+        assert!(!for_good(&Ending::Hangs("the voice")));
+        assert!(!for_good(&Ending::WornOut("the voice")));
+        assert!(!for_good(&Ending::Thread("ear")));
+        assert!(!for_good(&StartError::Embedded(EmbeddedError::Folder {
+            parent: "/run/user/1000".into(),
+            source: full(),
+        })));
+        assert!(!for_good(&StartError::Transcriber(
+            TranscribeError::Memory {
+                path: "base.bin".into(),
+            }
+        )));
+        assert!(!for_good(&ModelError::NotReady {
+            at: "embedded a".into(),
+            status: 503,
+            detail: "not enough memory".into(),
+        }));
+        // Another try mends none of these.
+        assert!(for_good(&StartError::Onnx(onnx())));
+        assert!(for_good(&StartError::Embedded(EmbeddedError::NoModel {
+            path: "a.gguf".into(),
+        })));
+        assert!(for_good(&ModelError::CannotStart {
+            at: "embedded a".into(),
+            reason: "it is damaged".into(),
+        }));
     }
 
     #[test]

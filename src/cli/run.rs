@@ -102,7 +102,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         push::listen(&orders, config.attention.mode)?;
         let opened = tokio::task::block_in_place(|| {
             anyhow::Ok((
-                daemon::open_vad(&store)?,
+                daemon::lasting_vad(&store)?,
                 daemon::open_wake(config, &store)?,
                 daemon::turn_end_or_silence(config, &store),
                 daemon::lasting_transcriber(config, &store)?,

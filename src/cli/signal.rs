@@ -116,7 +116,12 @@ pub fn ignore_pushes() {
 
 fn force(why: &str) {
     eprintln!("hearken: {why}");
+    leave(FORCED);
+}
+
+/// Ends the process although a thread hangs in a model or a device.
+pub fn leave(code: u8) -> ! {
     // SAFETY: takes no pointer and does not return. The ordinary exit would take down the models' libraries while
     // their threads are at work in them, which ends in a crash.
-    unsafe { libc::_exit(FORCED.into()) };
+    unsafe { libc::_exit(code.into()) }
 }

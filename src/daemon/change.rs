@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Mind, StartError, budget, lasting_transcriber, lasting_voice, manners, name, open_vad,
+    Mind, StartError, budget, lasting_transcriber, lasting_vad, lasting_voice, manners, name,
     open_wake, turn_end_or_silence,
 };
 use crate::audio::lasting::Lasting;
@@ -186,7 +186,7 @@ pub async fn prepare(
         let ear = match needed.detectors {
             true => {
                 let detectors = Detectors {
-                    vad: Box::new(open_vad(store)?),
+                    vad: Box::new(lasting_vad(store)?),
                     wake: open_wake(new, store)?,
                     turn_end: turn_end_or_silence(new, store),
                 };

@@ -8,11 +8,16 @@ use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
 /// Opens a transcriber, each time anew.
 pub type OpenTranscriber<T> = Box<dyn FnMut() -> Result<T, TranscribeError> + Send>;
 
+/// So often in a row none can be opened before it is given up.
+const MOST_REFUSALS: u32 = 5;
+
 /// A transcriber with successors.
 pub struct Mending<T> {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<T>,
     open: OpenTranscriber<T>,
+    /// So often in a row none could be opened.
+    refusals: u32,
     expected: String,
 }
 
@@ -22,6 +27,7 @@ impl<T: Transcriber> Mending<T> {
         Self {
             inner: Some(inner),
             open,
+            refusals: 0,
             expected: String::new(),
         }
     }
@@ -33,9 +39,28 @@ impl<T: Transcriber> Mending<T> {
         let inner = match &mut self.inner {
             Some(inner) => inner,
             None => {
-                let mut inner = (self.open)()?;
-                inner.expect(&self.expected);
-                self.inner.insert(inner)
+                let (open, expected) = (&mut self.open, &self.expected);
+                let opened = catch_unwind(AssertUnwindSafe(|| {
+                    let mut inner = open()?;
+                    inner.expect(expected);
+                    Ok(inner)
+                }));
+                let opened = opened.unwrap_or_else(|_| {
+                    Err(TranscribeError::Failed("it breaks as it begins".into()))
+                });
+                match opened {
+                    Ok(inner) => {
+                        self.refusals = 0;
+                        self.inner.insert(inner)
+                    }
+                    Err(error) => {
+                        self.refusals += 1;
+                        return Err(match self.refusals < MOST_REFUSALS {
+                            true => error,
+                            false => TranscribeError::WornOut(error.to_string()),
+                        });
+                    }
+                }
             }
         };
         // What broke is not used any more.
@@ -136,5 +161,22 @@ mod tests {
         // The successor expects the same.
         assert_eq!(read().unwrap().text, "Samantha.");
         assert!(read().is_err());
+    }
+
+    #[test]
+    fn one_that_cannot_be_begun_is_given_up() {
+        let mut opened = 0;
+        let open = move || {
+            opened += 1;
+            assert!(opened % 2 == 0, "a bug");
+            Err(TranscribeError::Failed("no memory".into()))
+        };
+        let mut mending = Mending::new(Fragile(0, String::new()), Box::new(open));
+        let mut read = || {
+            let error = mending.transcribe(&[], &AtomicBool::new(false));
+            matches!(error.unwrap_err(), TranscribeError::WornOut(_))
+        };
+        let given_up: Vec<_> = (0..=MOST_REFUSALS).map(|_| read()).collect();
+        assert_eq!(given_up, [false, false, false, false, false, true]);
     }
 }

@@ -63,7 +63,7 @@ pub enum Heard {
     Found,
     /// The microphone has been closed, as it was wished, or opened again.
     Muted(bool),
-    /// The voice detector failed; nothing follows, and another try will not help.
+    /// The voice detector failed, and so did the one in its place; nothing follows.
     Deaf(OnnxError),
 }
 

@@ -106,6 +106,17 @@ pub enum TranscribeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no memory for the model. That may pass.
+    #[error(
+        "there is not enough memory for the speech-to-text model {path}; close other programs, or take a smaller one (listen.model)"
+    )]
+    Memory {
+        /// The file.
+        path: String,
+    },
+    /// It broke, and none can be begun in its place: nothing is read any more.
+    #[error("speech-to-text cannot be begun anew: {0}")]
+    WornOut(String),
     /// This utterance failed; the next may not.
     #[error("transcription failed: {0}")]
     Failed(String),

@@ -27,7 +27,7 @@ pub trait SpeechDetector: Send {
     /// The probability of speech in the next frame, 0 to 1.
     ///
     /// # Errors
-    /// [`OnnxError`] when the model cannot be run; it will not run later either.
+    /// [`OnnxError`] when the model cannot be run.
     fn probability(&mut self, frame: &[f32; FRAME]) -> Result<f32, OnnxError>;
 
     /// Forgets what was heard: the next frame is the first.
@@ -94,6 +94,36 @@ impl SpeechDetector for Vad {
     fn reset(&mut self) {
         self.window.fill(0.0);
         self.state.fill(0.0);
+    }
+}
+
+/// Opens a detector, each time anew.
+pub type OpenDetector = Box<dyn FnMut() -> Result<Box<dyn SpeechDetector>, OnnxError> + Send>;
+
+/// A detector with successors: one that fails is begun anew at once, and the next hears the same frame.
+pub struct Mending {
+    inner: Box<dyn SpeechDetector>,
+    open: OpenDetector,
+}
+
+impl Mending {
+    /// Begins with `inner`; its successors come from `open`.
+    pub fn new(inner: Box<dyn SpeechDetector>, open: OpenDetector) -> Self {
+        Self { inner, open }
+    }
+}
+
+impl SpeechDetector for Mending {
+    fn probability(&mut self, frame: &[f32; FRAME]) -> Result<f32, OnnxError> {
+        self.inner.probability(frame).or_else(|error| {
+            tracing::warn!("the voice activity detector failed and is begun anew: {error}");
+            self.inner = (self.open)()?;
+            self.inner.probability(frame)
+        })
+    }
+
+    fn reset(&mut self) {
+        self.inner.reset();
     }
 }
 

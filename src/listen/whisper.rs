@@ -123,7 +123,8 @@ impl Whisper {
     /// Loads the model and runs it once, so that the first utterance costs no more than the others.
     ///
     /// # Errors
-    /// [`TranscribeError::Model`] when the file is missing, damaged, no whisper model, or does not know the language.
+    /// [`TranscribeError::Model`] when the file is missing, damaged, no whisper model, or does not know the language;
+    /// [`TranscribeError::Memory`].
     pub fn open(path: &Path, settings: WhisperSettings) -> Result<Self, TranscribeError> {
         let unusable = |reason: String| TranscribeError::Model {
             path: path.display().to_string(),
@@ -143,7 +144,9 @@ impl Whisper {
             .ok_or_else(|| unusable("listen.prompt is too long for it".into()))?;
         let state = context
             .create_state()
-            .map_err(|_| unusable("there is not enough memory for it".into()))?;
+            .map_err(|_| TranscribeError::Memory {
+                path: path.display().to_string(),
+            })?;
         let mut whisper = Self {
             state,
             least_context: settings

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
+use crate::work::Work;
+
+/// What was called off ends within this, or the thread is left behind.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 struct Job {
     samples: Vec<f32>,
@@ -26,31 +31,15 @@ enum Look {
     Stretch(Stretch, oneshot::Sender<Transcript>),
 }
 
-/// A transcriber on its own thread. Dropping it calls off what is being transcribed and waits for the thread.
+/// A transcriber on its own thread. Dropping it calls off what is being transcribed and waits for the thread, 2 s at most.
 pub struct Worker {
     /// One job waits while another runs; a third caller waits for room.
     jobs: Option<mpsc::Sender<Job>>,
     /// Calls off every job, the running one and those that wait.
     closing: Arc<AtomicBool>,
-    running: Arc<Running>,
+    work: Work,
     expected: std::sync::Mutex<Arc<str>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// The flag of the job that is being done.
-#[derive(Default)]
-struct Running(std::sync::Mutex<Option<Arc<AtomicBool>>>);
-
-impl Running {
-    fn set(&self, abort: Option<Arc<AtomicBool>>) {
-        *self.0.lock().unwrap_or_else(|e| e.into_inner()) = abort;
-    }
-
-    fn abort(&self) {
-        if let Some(abort) = &*self.0.lock().unwrap_or_else(|e| e.into_inner()) {
-            abort.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Worker {
@@ -61,8 +50,8 @@ impl Worker {
     pub fn spawn(mut transcriber: Box<dyn Transcriber>) -> std::io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel::<Job>(1);
         let closing = Arc::new(AtomicBool::new(false));
-        let running = Arc::new(Running::default());
-        let (closed, current) = (Arc::clone(&closing), Arc::clone(&running));
+        let work = Work::default();
+        let (closed, current) = (Arc::clone(&closing), work.clone());
         let thread = thread::Builder::new()
             .name("transcribe".into())
             .spawn(move || {
@@ -72,7 +61,7 @@ impl Worker {
                         expected = Arc::clone(&job.expected);
                         transcriber.expect(&expected);
                     }
-                    current.set(Some(Arc::clone(&job.abort)));
+                    current.begin(&job.abort);
                     let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
                     let (samples, abort) = (&job.samples[..], &*job.abort);
                     let result = match job.look {
@@ -88,7 +77,10 @@ impl Worker {
                             transcriber.transcribe_stretch(stretch, samples, abort, &mut tell)
                         }
                     };
-                    current.set(None);
+                    current.end();
+                    if let Err(TranscribeError::WornOut(_)) = result {
+                        current.wear_out();
+                    }
                     // Nobody waits any more: nothing is lost.
                     let _unwanted = job.reply.send(result);
                 }
@@ -96,10 +88,15 @@ impl Worker {
         Ok(Self {
             jobs: Some(jobs),
             closing,
-            running,
+            work,
             expected: std::sync::Mutex::new(Arc::from("")),
             thread: Some(thread),
         })
+    }
+
+    /// What the thread has in hand.
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
     }
 
     /// Words to expect in what is handed over from now on (see [`Transcriber::expect`]).
@@ -177,11 +174,20 @@ impl Drop for CallOff {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Release);
-        self.running.abort();
+        self.work.call_off();
         self.jobs = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let until = Instant::now() + DEADLINE;
+        while !thread.is_finished() {
+            if Instant::now() > until {
+                tracing::warn!("speech-to-text does not come back; it is left behind");
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        if thread.join().is_err() {
             tracing::error!("the transcribe thread broke");
         }
     }
@@ -191,7 +197,6 @@ impl Drop for Worker {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::time::Duration;
 
     use super::*;
 

@@ -7,11 +7,16 @@ use super::voice::{Speech, Voice, VoiceError};
 /// Opens a voice, each time anew.
 pub type OpenVoice = Box<dyn FnMut() -> Result<Box<dyn Voice>, VoiceError> + Send>;
 
+/// So often in a row none can be opened before it is given up.
+const MOST_REFUSALS: u32 = 5;
+
 /// A voice with successors.
 pub struct Mending {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<Box<dyn Voice>>,
     open: OpenVoice,
+    /// So often in a row none could be opened.
+    refusals: u32,
     name: String,
     /// Percent of its own speed, once it was set.
     rate: Option<u32>,
@@ -24,6 +29,7 @@ impl Mending {
             name: inner.name(),
             inner: Some(inner),
             open,
+            refusals: 0,
             rate: None,
         }
     }
@@ -35,9 +41,27 @@ impl Mending {
         let inner = match &mut self.inner {
             Some(inner) => inner,
             None => {
-                let mut inner = (self.open)()?;
-                self.rate.into_iter().for_each(|rate| inner.set_rate(rate));
-                self.inner.insert(inner)
+                let (open, rate) = (&mut self.open, self.rate);
+                let opened = catch_unwind(AssertUnwindSafe(|| {
+                    let mut inner = open()?;
+                    rate.into_iter().for_each(|rate| inner.set_rate(rate));
+                    Ok(inner)
+                }));
+                let opened = opened
+                    .unwrap_or_else(|_| Err(VoiceError::Failed("it breaks as it begins".into())));
+                match opened {
+                    Ok(inner) => {
+                        self.refusals = 0;
+                        self.inner.insert(inner)
+                    }
+                    Err(error) => {
+                        self.refusals += 1;
+                        return Err(match self.refusals < MOST_REFUSALS {
+                            true => error,
+                            false => VoiceError::WornOut(error.to_string()),
+                        });
+                    }
+                }
             }
         };
         // What broke is not used any more.
@@ -111,5 +135,22 @@ mod tests {
             assert!(mending.say("b").unwrap_err().to_string().contains("broke"));
         }
         assert_eq!(mending.name(), "fragile");
+    }
+
+    #[test]
+    fn one_that_cannot_be_opened_is_given_up() {
+        let mut opened = 0;
+        let open = move || {
+            opened += 1;
+            assert!(opened % 2 == 0, "a bug");
+            Err(VoiceError::Failed("no memory".into()))
+        };
+        let mut mending = Mending::new(Box::new(Fragile(true, 100)), Box::new(open));
+        let mut say = || {
+            let error = mending.say("a").unwrap_err();
+            matches!(error, VoiceError::WornOut(_))
+        };
+        let given_up: Vec<_> = (0..=MOST_REFUSALS).map(|_| say()).collect();
+        assert_eq!(given_up, [false, false, false, false, false, true]);
     }
 }

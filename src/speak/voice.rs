@@ -49,6 +49,9 @@ pub enum VoiceError {
     /// The caller no longer wants it. Not a failure.
     #[error("speaking was called off")]
     Aborted,
+    /// It broke, and none can be opened in its place: nothing is said any more.
+    #[error("the voice cannot be begun anew: {0}")]
+    WornOut(String),
     /// This clause failed; the next may not.
     #[error("the voice failed: {0}")]
     Failed(String),

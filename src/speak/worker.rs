@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::voice::{Speech, Voice, VoiceError};
+use crate::work::Work;
 
 /// A clause on its way to the voice, and where its sound is wanted.
 struct Request {
@@ -22,6 +23,7 @@ pub struct Synthesizer {
     requests: mpsc::Sender<Request>,
     /// Percent of the voice's own speed that is wanted; 0 while nobody has asked for any.
     rate: Arc<AtomicU32>,
+    work: Work,
 }
 
 impl Synthesizer {
@@ -33,11 +35,21 @@ impl Synthesizer {
         // One clause waits while another is said; whoever comes third waits in `say`.
         let (requests, inbox) = mpsc::channel(1);
         let rate = Arc::new(AtomicU32::new(0));
+        let work = Work::default();
         std::thread::Builder::new().name("voice".into()).spawn({
-            let rate = Arc::clone(&rate);
-            move || serve(voice, inbox, &rate)
+            let (rate, work) = (Arc::clone(&rate), work.clone());
+            move || serve(voice, inbox, &rate, &work)
         })?;
-        Ok(Self { requests, rate })
+        Ok(Self {
+            requests,
+            rate,
+            work,
+        })
+    }
+
+    /// What the thread has in hand.
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
     }
 
     /// Speaks at `percent` of the voice's own speed, 50 to 200, from the next clause that begins to be synthesized.
@@ -81,7 +93,12 @@ impl Synthesizer {
 }
 
 /// Runs on the thread `voice` until every handle is gone.
-fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>, rate: &AtomicU32) {
+fn serve(
+    mut voice: Box<dyn Voice>,
+    mut inbox: mpsc::Receiver<Request>,
+    rate: &AtomicU32,
+    work: &Work,
+) {
     let mut set = 0;
     while let Some(request) = inbox.blocking_recv() {
         let wanted = rate.load(Ordering::Relaxed);
@@ -93,8 +110,14 @@ fn serve(mut voice: Box<dyn Voice>, mut inbox: mpsc::Receiver<Request>, rate: &A
         let mut result = if unwanted() {
             Err(VoiceError::Aborted)
         } else {
-            voice.say_in(&request.text, &request.language)
+            work.begin(&request.abort);
+            let result = voice.say_in(&request.text, &request.language);
+            work.end();
+            result
         };
+        if let Err(VoiceError::WornOut(_)) = result {
+            work.wear_out();
+        }
         if unwanted() {
             result = Err(VoiceError::Aborted);
         }

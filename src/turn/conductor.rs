@@ -55,6 +55,7 @@ use crate::reply::model::LanguageModel;
 use crate::service::manager::Supervisor;
 use crate::speak::player::{Line, Played, PlayerHandle};
 use crate::speak::worker::Synthesizer;
+use crate::work::Work;
 
 /// Utterances of an unanswered turn are kept up to this, in samples: five minutes.
 const MOST_HELD: usize = 300 * EAR_RATE as usize;
@@ -138,7 +139,7 @@ pub enum Ending {
     /// The loudspeaker failed.
     #[error(transparent)]
     Speaker(#[from] SpeakerError),
-    /// The voice activity detector failed; another try will not help.
+    /// The voice activity detector failed, and so did the one in its place.
     #[error(transparent)]
     Detector(#[from] OnnxError),
     /// The configured name cannot be one.
@@ -147,6 +148,16 @@ pub enum Ending {
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     NoThread(#[from] std::io::Error),
+    /// A part does not come back from what it was called off from.
+    #[error(
+        "{0} hangs: it did not end what it was told to drop; hearken ends, so that it can be started anew"
+    )]
+    Hangs(&'static str),
+    /// A part broke, and cannot be begun anew.
+    #[error(
+        "{0} broke and cannot be begun anew, and the log says why; hearken ends, so that it can be started anew"
+    )]
+    WornOut(&'static str),
     /// A thread is gone. This is a bug.
     #[error("the {0} thread ended by itself; this is a bug in hearken, please report it")]
     Thread(&'static str),
@@ -418,14 +429,18 @@ impl Conductor {
                 _ = life.tick(), if self.company.supervisor.is_some() => self.show_life(&mut rounds),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
+                        // Before its own work is called off.
+                        let hangs = self.part(|work| work.hangs(patience));
                         self.take(if held {
                             Input::Abandoned { turn }
                         } else {
                             Input::WatchdogBit { turn }
                         });
+                        self.unless(hangs.map(Ending::Hangs))?;
                     }
                 }
             }
+            self.unless(self.part(Work::is_worn_out).map(Ending::WornOut))?;
             if self.recordings_over && self.state == State::Idle && self.cut.is_none() {
                 self.bus.emit(Event::Ended);
                 return Ok(Outcome::Ended);

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hearken::audio::file::{FileMicrophone, Pace};
 use hearken::daemon;
 use hearken::event::Event;
+use hearken::turn::conductor::Ending;
 
 use super::devices::Unpluggable;
 use super::room::*;
@@ -73,4 +75,87 @@ async fn an_ear_that_breaks_hears_again() {
     }
     assert_eq!(room.answered(1).await.reply, "The end.");
     room.leave().await;
+}
+
+/// How the conversation ends by itself.
+async fn ending(room: Room) -> Ending {
+    let ending = tokio::time::timeout(BOUND, room.ending).await;
+    ending.expect("it never ended").unwrap().unwrap_err()
+}
+
+/// A room in which a turn is given up after a second.
+fn hasty(sentences: &'static [&'static str], writes: Vec<Writes>) -> Room {
+    let mut config = config();
+    config.reply.connect_timeout_ms = 100;
+    config.reply.first_token_timeout_ms = 100;
+    config.reply.next_token_timeout_ms = 100;
+    let microphone = FileMicrophone::new(Pace::AsFast);
+    let patience = Duration::from_secs(1);
+    enter_before(microphone, sentences, writes, config, None, patience)
+}
+
+/// The next turn is given up.
+async fn given_up(room: &mut Room) {
+    let stuck = |e: &Event| matches!(e, Event::Failed { what } if what.contains("given up"));
+    room.until("that it is given up", stuck).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn speech_to_text_that_hangs_ends_it_with_the_second_turn() {
+    let mut room = hasty(&[TRAP, "Samantha, are you there?"], vec![]);
+    room.say(0);
+    given_up(&mut room).await;
+    room.until("listening", |e| *e == Event::Listening).await;
+    assert!(!room.ending.is_finished());
+    room.say(1);
+    given_up(&mut room).await;
+    let ending = ending(room).await;
+    assert!(
+        matches!(ending, Ending::Hangs("speech-to-text")),
+        "{ending}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_that_hangs_ends_it_with_the_second_turn() {
+    let trap = || Writes::Text(&["I saw a walrus."]);
+    let mut room = hasty(SAID, vec![trap(), trap()]);
+    for _ in 0..2 {
+        assert!(!room.ending.is_finished());
+        room.say(0);
+        given_up(&mut room).await;
+    }
+    let ending = ending(room).await;
+    assert!(matches!(ending, Ending::Hangs("the voice")), "{ending}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_hangs_never_ends_it() {
+    let hangs = || Writes::Hangs;
+    let mut room = hasty(
+        SAID,
+        vec![hangs(), hangs(), hangs(), Writes::Text(&["The end."])],
+    );
+    for _ in 0..3 {
+        room.say(0);
+        given_up(&mut room).await;
+        room.until("listening", |e| *e == Event::Listening).await;
+    }
+    assert_eq!(room.answered(0).await.reply, "The end.");
+    room.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detector_that_fails_is_begun_anew_and_ends_it_when_that_fails() {
+    let mut room = enter(
+        SAID,
+        vec![Writes::Text(&["Once."]), Writes::Text(&["The end."])],
+    );
+    assert_eq!(room.answered(0).await.reply, "Once.");
+    room.feed.play(vec![TIRING; 512]);
+    assert_eq!(room.answered(1).await.reply, "The end.");
+    room.feed.play(vec![UNBEARABLE; 512]);
+    let ending = ending(room).await;
+    assert!(matches!(ending, Ending::Detector(_)), "{ending}");
+    assert!(ending.to_string().contains("scripted"), "{ending}");
 }

@@ -1,10 +1,11 @@
-//! How far the turn is, for the watchdog.
+//! How far the turn is, for the watchdog; and whether what works for it ever comes back.
 
 use std::mem::Discriminant;
 
-use super::Conductor;
+use super::{Conductor, Ending};
 use crate::turn::TurnId;
-use crate::turn::state::State;
+use crate::turn::state::{Input, State};
+use crate::work::Work;
 
 /// While this stays the same, the turn makes no progress, whatever is said in the room.
 #[derive(PartialEq)]
@@ -17,6 +18,24 @@ pub(super) struct Progress {
 }
 
 impl Conductor {
+    /// What works for the conversation on a thread of its own and is `so`, as a person calls it. What still has in hand what it
+    /// was told to drop long ago gets no later turn further.
+    pub(super) fn part(&self, so: impl Fn(&Work) -> bool) -> Option<&'static str> {
+        let parts = [
+            ("speech-to-text", self.company.transcriber.work()),
+            ("the voice", self.company.synthesizer.work()),
+        ];
+        let (part, _) = parts.into_iter().find(|(_, work)| so(work))?;
+        Some(part)
+    }
+
+    /// Goes on, unless there is a reason to end.
+    pub(super) fn unless(&mut self, ending: Option<Ending>) -> Result<(), Ending> {
+        let Some(ending) = ending else { return Ok(()) };
+        self.take(Input::Shutdown);
+        Err(ending)
+    }
+
     pub(super) fn progress(&self) -> Progress {
         Progress {
             turn: self.state.turn(),
