@@ -173,6 +173,8 @@ fn the_unit_is_understood_and_may_do_little() {
     assert!(printed.status.success() && !home.unit().exists());
     let unit = home.dir.path().join("hearken.service");
     std::fs::write(&unit, &printed.stdout).unwrap();
+    // A hearken in a terminal has its socket in the same folder, and a service that ends does not take that away.
+    assert!(text(&printed.stdout).contains("\nRuntimeDirectoryPreserve=yes\n"));
     let said = analyze(home.dir.path(), &["verify", "--user"], &unit);
     // What is newer than the systemd of Debian 12 is passed over there.
     let newer = ["RestartSteps", "RestartMaxDelaySec"];
