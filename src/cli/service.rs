@@ -107,7 +107,7 @@ fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyh
         print!("{text}");
         return Ok(());
     }
-    // The unit lets it write there, and systemd wants the folders to exist.
+    // The unit lets it write there if they are there when it starts; in a home that is closed it could not make them.
     let writable = |what: &Path| format!("cannot write {}", what.display());
     for folder in std::iter::once(&service.data).chain(&service.writes) {
         std::fs::create_dir_all(folder).with_context(|| writable(folder))?;

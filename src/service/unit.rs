@@ -54,7 +54,8 @@ pub fn systemd(service: &Service, contained: &[&str]) -> Result<String, UnitErro
     });
     let variables: String = variables.collect::<Result<_, UnitError>>()?;
     let writes = std::iter::once(&service.data).chain(&service.writes);
-    let writes = joined(writes.map(|path| quoted(text(path)?, false)))?;
+    // One that is gone, or is on a disk that is not there yet, is no reason not to start.
+    let writes = joined(writes.map(|path| quoted(&format!("-{}", text(path)?), false)))?;
     let mut left_out = containment();
     left_out.retain(|line| !contained.contains(line));
     if contained.is_empty() {
@@ -155,7 +156,7 @@ mod tests {
         let unit = systemd(&service, &containment()).unwrap();
         let start = "ExecStart=\"/opt/a b/100%%/$$x/hearken\" \"run\" \"--wait\"\n";
         assert!(unit.contains(start), "{unit}");
-        let writes = "ReadWritePaths=\"/home/o\\\"o\" \"/srv/words\"\n";
+        let writes = "ReadWritePaths=\"-/home/o\\\"o\" \"-/srv/words\"\n";
         assert!(unit.contains(writes), "{unit}");
         assert!(
             unit.contains("Environment=\"HEARKEN_LLM=/opt/a b/llm\"\n"),
