@@ -146,7 +146,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     }),
                     carried,
                     open_speaker: Some(Arc::new(move || hardware::open_speaker(&spoken))),
-                    supervisor: Some(Box::<ServiceManager>::default()),
+                    supervisor: Some(Box::new(ServiceManager)),
                     orders: ordered,
                     vad: Box::new(vad),
                     wake,

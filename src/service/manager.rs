@@ -7,21 +7,22 @@ use sd_notify::NotifyState;
 
 /// Signs of life for whoever supervises hearken.
 pub trait Supervisor: Send {
-    /// The conversation and the ear have both gone on since the last call, and something was heard at least once.
+    /// It hears, or is not to hear anything. Told once.
+    fn ready(&mut self);
+
+    /// The conversation and the ear have both gone on since the last call, with a microphone or while one is looked for.
     fn alive(&mut self);
 }
 
 /// systemd, by `NOTIFY_SOCKET`.
-#[derive(Default)]
-pub struct ServiceManager {
-    ready: bool,
-}
+pub struct ServiceManager;
 
 impl Supervisor for ServiceManager {
+    fn ready(&mut self) {
+        tell(&[NotifyState::Ready, NotifyState::Status("listening")]);
+    }
+
     fn alive(&mut self) {
-        if !std::mem::replace(&mut self.ready, true) {
-            tell(&[NotifyState::Ready, NotifyState::Status("listening")]);
-        }
         tell(&[NotifyState::Watchdog]);
     }
 }

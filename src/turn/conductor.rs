@@ -9,6 +9,7 @@ mod change;
 mod devices;
 mod draft;
 mod held;
+mod life;
 mod orders;
 mod over;
 mod progress;
@@ -29,6 +30,7 @@ use tracing::debug;
 use self::ahead::{Ahead, Task};
 use self::draft::Draft;
 use self::held::Held;
+use self::life::{Life, SIGN_OF_LIFE};
 use self::orders::Saying;
 pub use self::over::Extent;
 use self::over::{Cut, Probe};
@@ -88,7 +90,7 @@ pub struct Company {
     pub open_speaker: Option<OpenSpeaker>,
     /// What says beyond the process that the microphone is to stay closed.
     pub mute_file: Option<PathBuf>,
-    /// Is told that the conversation goes on.
+    /// Is told that hearken hears, and that the conversation goes on.
     pub supervisor: Option<Box<dyn Supervisor>>,
 }
 
@@ -125,8 +127,6 @@ pub struct Manners {
     pub chimes: bool,
 }
 
-/// The supervisor is told so often that the conversation goes on.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// A reply that is held is given up after this.
 const HELD: Duration = Duration::from_secs(600);
 
@@ -382,9 +382,9 @@ impl Conductor {
     ) -> Result<Outcome, Ending> {
         self.bus.emit(Event::Ready);
         let (mut progress, mut reached) = (self.progress(), Instant::now());
-        let mut life = tokio::time::interval(SIGN_OF_LIFE);
-        life.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut rounds = self.company.ear.rounds();
+        let mut life = Life::new(self.company.ear.rounds());
+        let mut signs = tokio::time::interval(SIGN_OF_LIFE);
+        signs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             while let Some(note) = self.replay.pop_front() {
                 self.note(note);
@@ -426,7 +426,7 @@ impl Conductor {
                     }
                 }
                 () = closing, if window.is_some() => self.close_window(),
-                _ = life.tick(), if self.company.supervisor.is_some() => self.show_life(&mut rounds),
+                _ = signs.tick(), if self.company.supervisor.is_some() => self.show_life(&mut life),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
                         // Before its own work is called off.
@@ -444,27 +444,6 @@ impl Conductor {
             if self.recordings_over && self.state == State::Idle && self.cut.is_none() {
                 self.bus.emit(Event::Ended);
                 return Ok(Outcome::Ended);
-            }
-        }
-    }
-
-    /// Tells the supervisor that the conversation goes on, if the ear does as well: it has gone round since `rounds`.
-    fn show_life(&mut self, rounds: &mut u64) {
-        let now = self.company.ear.rounds();
-        let goes_on = std::mem::replace(rounds, now) != now;
-        if let Some(supervisor) = &mut self.company.supervisor
-            && goes_on
-        {
-            let first = self.company.ear.first_heard_ms();
-            // Who is not to hear anything is as ready as can be.
-            if first.is_some() || self.muted {
-                supervisor.alive();
-            }
-            if let Some(first) = first
-                && let Some(since) = self.deaf_since_ms.take()
-            {
-                let gap_ms = first.saturating_sub(since);
-                self.bus.emit(Event::TookOver { gap_ms });
             }
         }
     }

@@ -201,6 +201,69 @@ async fn what_is_owed_of_a_reply_is_not_dropped_for_orders() {
     room.leave().await;
 }
 
+/// Waits for so many more signs of life.
+async fn signs(room: &Room, more: usize) {
+    let before = room.alive.load(Ordering::Relaxed);
+    let there = async {
+        while room.alive.load(Ordering::Relaxed) < before + more {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(BOUND, there).await;
+    assert!(waited.is_ok(), "it shows no sign of life");
+}
+
+/// Somebody opens the microphone again that was closed from the beginning, and there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_said_that_it_is_ready_goes_on_without_a_microphone() {
+    let mut room = enter(&["Samantha, are you there?"], vec![]);
+    room.until("ready", |e| *e == Event::Ready).await;
+    let mute = async |muted| {
+        let (done, closed) = oneshot::channel();
+        room.order(Order::Mute(muted, done)).await;
+        closed.await.unwrap();
+    };
+    mute(true).await;
+    signs(&room, 1).await;
+    mute(false).await;
+    // One may be on its way.
+    signs(&room, 3).await;
+    assert_eq!(room.ready.load(Ordering::Relaxed), 1);
+    room.leave().await;
+}
+
+/// As after an update while the microphone is unplugged.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_for_a_microphone_goes_on_and_is_ready_when_it_is_there() {
+    let unplugged = Arc::new(AtomicBool::new(true));
+    let (inner, feed) = FileMicrophone::new(Pace::AsFast);
+    let microphone = Unpluggable {
+        inner,
+        unplugged: Arc::clone(&unplugged),
+        hangs: Arc::default(),
+        breaks: Arc::default(),
+        told: false,
+    };
+    let mut room = enter_before(
+        (microphone, feed),
+        &["Samantha, are you there?"],
+        vec![Writes::Text(&["Yes."])],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    room.until("the loss", lost).await;
+    signs(&room, 2).await;
+    assert_eq!(room.ready.load(Ordering::Relaxed), 0, "it hears nothing");
+    unplugged.store(false, Ordering::Relaxed);
+    room.loudspeaker.let_play(60.0);
+    room.say(0);
+    room.until("the return", found).await;
+    signs(&room, 1).await;
+    assert_eq!(room.ready.load(Ordering::Relaxed), 1);
+    room.leave().await;
+}
+
 /// Who supervises hearken is told that it goes on while the conversation and the ear both do, and has heard something.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ear_that_hangs_shows_no_sign_of_life() {

@@ -307,11 +307,18 @@ impl Speaker for Loudspeaker {
 }
 
 /// Counts the signs of life.
-struct Counting(Arc<AtomicUsize>);
+struct Counting {
+    ready: Arc<AtomicUsize>,
+    alive: Arc<AtomicUsize>,
+}
 
 impl Supervisor for Counting {
+    fn ready(&mut self) {
+        self.ready.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn alive(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.alive.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -325,6 +332,8 @@ pub struct Room {
     pub reads: Arc<Mutex<Vec<usize>>>,
     /// How often a beginning was glanced at.
     pub glances: Arc<AtomicUsize>,
+    /// How often it has said that it hears.
+    pub ready: Arc<AtomicUsize>,
     /// How often it has shown that it goes on.
     pub alive: Arc<AtomicUsize>,
     pub loudspeaker: Loudspeaker,
@@ -389,7 +398,7 @@ pub fn enter_judged(
     let (model, asked) = ScriptedModel::new(writes);
     let (own, prepared) = (Arc::clone(&model), Arc::clone(&model.prepared));
     let glances = Arc::new(AtomicUsize::new(0));
-    let alive = Arc::new(AtomicUsize::new(0));
+    let (ready, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let reads = Arc::default();
     let (loudspeaker, (orders, taken)) = (Loudspeaker::default(), order::channel());
     let leaving = Arc::new(AtomicBool::new(false));
@@ -420,7 +429,10 @@ pub fn enter_judged(
         speaker: Box::new(loudspeaker.clone()),
         orders: taken,
         open_speaker: Some(loudspeaker.reopened()),
-        supervisor: Some(Box::new(Counting(Arc::clone(&alive)))),
+        supervisor: Some(Box::new(Counting {
+            ready: Arc::clone(&ready),
+            alive: Arc::clone(&alive),
+        })),
         name_file: name_file.map(Path::to_owned),
         conversation_file: config
             .memory
@@ -443,6 +455,7 @@ pub fn enter_judged(
         model: own,
         reads,
         glances,
+        ready,
         alive,
         loudspeaker,
         orders,
