@@ -232,3 +232,26 @@ fn a_relative_path_means_the_same_in_the_unit() {
         "{unit}"
     );
 }
+
+/// It would end at once, each time that it is begun.
+#[test]
+fn a_key_in_a_variable_is_none_for_a_service() {
+    let home = Home::new("exit 0");
+    let set = |key| ["--set", key];
+    let server = [
+        set("reply.backend=server"),
+        set("reply.server.url=https://example.org/v1"),
+        set("reply.server.model=small"),
+        set("reply.server.key_env=HOME"),
+    ];
+    let install = ["service", "install"];
+    let output = home.hearken(&[&server.concat()[..], &install].concat());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("key_file") && said.contains("0600"), "{said}");
+    assert!(!home.unit().exists() && home.told().is_empty());
+    // Where no server is asked the name of a variable does no harm.
+    let output = home.hearken(&[&server[3..].concat()[..], &install].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

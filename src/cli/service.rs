@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use hearken::config::{self, Config};
+use hearken::config::{self, Backend, Config, ConfigError};
 use hearken::service::unit::{self, Service};
 use hearken::weights::Store;
 
@@ -97,6 +97,7 @@ fn place() -> anyhow::Result<Place> {
 }
 
 fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyhow::Result<()> {
+    can_serve(config)?;
     let service = service(config, source)?;
     let text = match place {
         Place::Systemd(_) if print => unit::systemd(&service, &unit::containment())?,
@@ -128,6 +129,21 @@ fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyh
         "hearken begins, now and with your session; look after it with: hearken service status"
     );
     Ok(())
+}
+
+/// A service has none of the variables of the shell that installs it, and a unit is no place for a key.
+fn can_serve(config: &Config) -> Result<(), ConfigError> {
+    let key_env = &config.reply.server.key_env;
+    if config.reply.backend != Backend::Server || key_env.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigError::Invalid {
+        place: "reply.server.key_env".into(),
+        problem: format!(
+            "a service does not have the variable {key_env} of your shell; put the key into a file with mode 0600 and set \
+             reply.server.key_file instead"
+        ),
+    })
 }
 
 /// The service as this command line has it: with the same configuration.
