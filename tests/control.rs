@@ -17,6 +17,7 @@ use hearken::config::{Config, Mode};
 use hearken::control::{self, Claim, LONGEST_LINE, Server};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event};
+use hearken::service::manager::Supervisor;
 use hearken::turn::conductor::{Ending, Outcome};
 use hearken::turn::order;
 use scripted::{
@@ -36,8 +37,27 @@ struct House {
     feed: FileMicrophoneFeed,
     events: Receiver<Event>,
     said: Arc<Mutex<Vec<String>>>,
+    signs: Arc<Mutex<Signs>>,
     server: Server,
     ending: JoinHandle<Result<Outcome, Ending>>,
+}
+
+/// When the last sign of life came, and the longest time between two.
+struct Signs {
+    last: Instant,
+    longest: Duration,
+}
+
+struct Watching(Arc<Mutex<Signs>>);
+
+impl Supervisor for Watching {
+    fn ready(&mut self) {}
+
+    fn alive(&mut self) {
+        let mut signs = self.0.lock().unwrap();
+        signs.longest = signs.longest.max(signs.last.elapsed());
+        signs.last = Instant::now();
+    }
 }
 
 fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
@@ -46,6 +66,10 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
     let (microphone, feed) = FileMicrophone::new(Pace::AsFast);
     let (model, _) = ScriptedModel::new(writes);
     let said = Arc::new(Mutex::new(Vec::new()));
+    let signs = Arc::new(Mutex::new(Signs {
+        last: Instant::now(),
+        longest: Duration::ZERO,
+    }));
     let (orders, ordered) = order::channel();
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();
@@ -61,7 +85,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         voice: Box::new(ScriptedVoice(Arc::clone(&said))),
         speaker: Box::new(ScriptedSpeaker::default()),
         open_speaker: None,
-        supervisor: None,
+        supervisor: Some(Box::new(Watching(Arc::clone(&signs)))),
         orders: ordered,
         name_file: Some(folder.path().join("name.toml")),
         conversation_file: None,
@@ -81,6 +105,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         feed,
         events,
         said,
+        signs,
         server,
         ending,
     }
@@ -290,13 +315,20 @@ async fn hostile_programs_delay_no_turn() {
     let mut house = house(hears, writes);
     house.until("ready", |e| *e == Event::Ready).await;
     let alone = half_of(turns, &mut house).await;
+    house.signs.lock().unwrap().longest = Duration::ZERO;
     let done = CancellationToken::new();
-    let hostile: Vec<_> = [flood, half_a_line, endless_line, crowd, deaf]
+    let floods = FLOODS
+        .map(|requests| -> Attack { Box::new(|socket, done| flood(socket, done, requests)) })
+        .into_iter();
+    let attacks =
+        [half_a_line, endless_line, crowd, deaf].map(|attack| -> Attack { Box::new(attack) });
+    let hostile: Vec<_> = floods
+        .chain(attacks)
         .map(|attack| {
             let (socket, done) = (house.socket.clone(), done.clone());
             std::thread::spawn(move || attack(&socket, &done))
         })
-        .into();
+        .collect();
     let attacked = half_of(turns, &mut house).await;
     done.cancel();
     for thread in hostile {
@@ -308,6 +340,12 @@ async fn hostile_programs_delay_no_turn() {
         attacked < 3 * alone + Duration::from_secs(1),
         "{alone:?}, {attacked:?}"
     );
+    // Nor does whoever supervises hearken take it for dead.
+    let signs = house.signs.lock().unwrap();
+    let silent = signs.longest.max(signs.last.elapsed());
+    drop(signs);
+    eprintln!("{silent:?} without a sign of life at most");
+    assert!(silent < Duration::from_secs(5), "{silent:?}");
     // Programs that behave are served again.
     let served = || {
         let stream = UnixStream::connect(&house.socket).unwrap();
@@ -324,23 +362,45 @@ async fn hostile_programs_delay_no_turn() {
     house.ending.await.unwrap().unwrap();
 }
 
-/// 10 000 requests as fast as they go.
-fn flood(socket: &Path, done: &CancellationToken) {
-    let Ok(mut stream) = UnixStream::connect(socket) else {
-        return;
-    };
-    let mut answers = stream.try_clone().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut bytes = [0; 65_536];
-        while answers.read(&mut bytes).is_ok_and(|n| n > 0) {}
-    });
-    for _ in 0..10_000 {
-        if done.is_cancelled() || stream.write_all(b"{\"method\":\"status\"}\n").is_err() {
-            break;
-        }
+type Attack = Box<dyn FnOnce(&Path, &CancellationToken) + Send>;
+
+/// What is asked for again and again, each by a program of its own. A name is written to its file.
+const FLOODS: [&[&str]; 8] = [
+    &[r#"{"method":"status"}"#],
+    &[
+        r#"{"method":"name","name":"Anna"}"#,
+        r#"{"method":"name","name":"Bella"}"#,
+    ],
+    &[
+        r#"{"method":"name","name":"Clara"}"#,
+        r#"{"method":"name","name":"Diana"}"#,
+    ],
+    &[r#"{"method":"name","name":"Emily"}"#],
+    &[
+        r#"{"method":"volume","percent":100}"#,
+        r#"{"method":"volume","percent":90}"#,
+    ],
+    &[r#"{"method":"history"}"#, r#"{"method":"forget"}"#],
+    &[r#"{"method":"devices"}"#, r#"{"method":"reload"}"#],
+    &[r#"{"method":"fly"}"#],
+];
+
+/// These requests as fast as they go; who is turned away comes again.
+fn flood(socket: &Path, done: &CancellationToken, requests: &[&str]) {
+    let lines: String = requests.iter().map(|line| format!("{line}\n")).collect();
+    while !done.is_cancelled() {
+        let Ok(mut stream) = UnixStream::connect(socket) else {
+            return;
+        };
+        let mut answers = stream.try_clone().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 65_536];
+            while answers.read(&mut bytes).is_ok_and(|n| n > 0) {}
+        });
+        while !done.is_cancelled() && stream.write_all(lines.as_bytes()).is_ok() {}
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+        reader.join().unwrap();
     }
-    let _ = stream.shutdown(std::net::Shutdown::Both);
-    reader.join().unwrap();
 }
 
 /// Half a line, and then nothing.

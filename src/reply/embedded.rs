@@ -5,6 +5,7 @@
 //! holds the other end of; the kernel closes it, even after `kill -9`.
 
 mod backoff;
+mod latest;
 mod place;
 mod server;
 mod supervise;
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::reply::model::{LanguageModel, Message, ModelError, TextStream};
 use crate::reply::openai;
 
+use latest::Latest;
 use server::Launch;
 use supervise::State;
 
@@ -151,6 +153,8 @@ struct Shared {
     label: String,
     first_token_timeout: Duration,
     state: watch::Receiver<State>,
+    /// What is to be read ahead.
+    ahead: Latest<Vec<Message>>,
 }
 
 impl Embedded {
@@ -195,6 +199,7 @@ impl Embedded {
             label: label.clone(),
             first_token_timeout: settings.first_token_timeout,
             state,
+            ahead: Latest::default(),
         };
         let warmer = client(1)?;
         let launch = Launch {
@@ -258,6 +263,8 @@ impl Embedded {
 impl LanguageModel for Embedded {
     fn reply(&self, messages: Vec<Message>) -> TextStream {
         let shared = Arc::clone(&self.shared);
+        // Read after this, it would only be in the way of what follows.
+        shared.ahead.drop_waiting();
         let opened = async move { shared.open(messages).await };
         Box::pin(stream::once(opened).flatten())
     }
@@ -271,10 +278,15 @@ impl LanguageModel for Embedded {
     }
 
     fn prepare(&self, messages: Vec<Message>) {
+        if !self.shared.ahead.put(messages) {
+            return;
+        }
         let (shared, warmer) = (Arc::clone(&self.shared), self.warmer.clone());
         tokio::spawn(async move {
-            if let Err(error) = prewarm(&shared, &warmer, messages).await {
-                tracing::debug!("the language model was not warmed: {error}");
+            while let Some(messages) = shared.ahead.next() {
+                if let Err(error) = prewarm(&shared, &warmer, messages).await {
+                    tracing::debug!("the language model was not warmed: {error}");
+                }
             }
         });
     }

@@ -277,6 +277,7 @@ pub async fn converse(
         reading_on: None,
         draft: Draft::default(),
         replay: VecDeque::new(),
+        name_unkept: false,
         recordings_over: false,
         language,
         to_say: VecDeque::new(),
@@ -340,6 +341,8 @@ struct Conductor {
     draft: Draft,
     /// What was prepared told this before its turn began, oldest first.
     replay: VecDeque<Note>,
+    /// The name could not be kept in its file.
+    name_unkept: bool,
     volume_percent: u32,
     rate_percent: u32,
     recordings_over: bool,
@@ -407,7 +410,7 @@ impl Conductor {
             let window = self.window_end();
             let closing = tokio::time::sleep_until(window.unwrap_or_else(Instant::now).into());
             // What is heard first: who goes on speaking is not answered yet. Notes before what was played: a clause is
-            // announced before the player can report on it.
+            // announced before the player can report on it. Orders last, for programs may give them without end.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
@@ -416,17 +419,16 @@ impl Conductor {
                     self.company.player.flush();
                     return Ok(Outcome::Ended);
                 }
+                _ = signs.tick(), if self.company.supervisor.is_some() => self.show_life(&mut life),
                 heard = self.company.heard.recv(), if !self.recordings_over => self.heard(heard)?,
                 Some(note) = notes.recv() => self.note(note),
                 played = self.company.played.recv() => self.played(played)?,
-                Some(order) = self.company.orders.recv() => self.order(order),
                 Some((search, speaker)) = speakers.recv() => {
                     if search == self.search {
                         self.loudspeaker_found(speaker).await?;
                     }
                 }
                 () = closing, if window.is_some() => self.close_window(),
-                _ = signs.tick(), if self.company.supervisor.is_some() => self.show_life(&mut life),
                 () = watchdog, if alive.is_some() => {
                     if let Some(turn) = alive {
                         // Before its own work is called off.
@@ -439,6 +441,7 @@ impl Conductor {
                         self.unless(hangs.map(Ending::Hangs))?;
                     }
                 }
+                Some(order) = self.company.orders.recv() => self.order(order),
             }
             self.unless(self.part(Work::is_worn_out).map(Ending::WornOut))?;
             if self.recordings_over && self.state == State::Idle && self.cut.is_none() {

@@ -321,10 +321,15 @@ impl Conductor {
     }
 
     pub(super) fn rename(&mut self, name: Name) {
+        if name == self.manners.name && !self.name_unkept {
+            return;
+        }
+        self.name_unkept = false;
         if let Some(file) = &self.manners.name_file
             && let Err(error) =
                 memory::name::keep(file, name.written(), &self.manners.configured_name)
         {
+            self.name_unkept = true;
             let what = format!("cannot remember the name in {}: {error}", file.display());
             warn!("{what}");
             self.bus.emit(Event::Failed { what });
