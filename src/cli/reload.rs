@@ -12,7 +12,7 @@ use hearken::daemon::change::{ChangeError, differences, needs_restart, prepare};
 use hearken::event::{Bus, Event};
 use hearken::turn::order::Order;
 use hearken::weights::Store;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 /// The file is looked at so often. One that is being written is left alone until it stays the same.
@@ -42,8 +42,8 @@ impl Source {
 
 /// Reads the configuration anew, again and again.
 pub struct Reloader {
-    /// Whether SIGHUP asks for it.
-    pub by_signal: bool,
+    /// SIGHUP, where that asks for it.
+    pub hang_ups: Option<Signal>,
     /// What is in force.
     pub config: Config,
     /// What the source says of devices, whatever was chosen since.
@@ -68,14 +68,8 @@ pub struct Reloader {
 
 impl Reloader {
     /// Watches from now on. What is returned asks for it at once.
-    ///
-    /// # Errors
-    /// When the operating system gives no signal handler.
-    pub fn watch(mut self) -> std::io::Result<Reload> {
-        let mut hup = match self.by_signal {
-            true => Some(signal(SignalKind::hangup())?),
-            false => None,
-        };
+    pub fn watch(mut self) -> Reload {
+        let mut hup = self.hang_ups.take();
         let (asks, mut asked) = mpsc::channel(4);
         tokio::spawn(async move {
             let path = self.source.path();
@@ -116,7 +110,7 @@ impl Reloader {
                 }
             }
         });
-        Ok(asks)
+        asks
     }
 
     async fn reload(&mut self) -> Result<Reloaded, String> {

@@ -21,6 +21,7 @@ use hearken::service::manager::{self, ServiceManager};
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{Mutex, watch};
 
@@ -82,6 +83,17 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         audio: chosen.over(&own),
         ..config.clone()
     };
+    let runtime = super::runtime()?;
+    // A terminal that closes wishes an end; without one a hang-up asks for another configuration, also of a hearken that has
+    // not begun yet.
+    let terminal = std::io::stdin().is_terminal() || std::io::stdout().is_terminal();
+    let hang_ups = match terminal {
+        true => None,
+        false => {
+            let _inside = runtime.enter();
+            Some(signal(SignalKind::hangup())?)
+        }
+    };
     // Before anything is opened that another hearken may have; whoever takes over opens them when that one has ended.
     let place = match args.take_over {
         None => Some(Place::take(args, config, &store)?),
@@ -89,7 +101,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     };
     daemon::open_onnx(&store)?;
     let json = args.json;
-    super::runtime()?.block_on(async {
+    runtime.block_on(async {
         let stop = Stop::on_signals()?;
         let mind = Mind::open(config, &store).await?;
         let name_file = store.name_file();
@@ -164,8 +176,6 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let bus = Bus::default();
                 let events = bus.subscribe();
                 tokio::spawn(heap::give_back(bus.subscribe()));
-                // A terminal that closes wishes an end, not another configuration.
-                let terminal = std::io::stdin().is_terminal() || std::io::stdout().is_terminal();
                 if terminal {
                     stop.also_on_hang_up()?;
                 }
@@ -174,7 +184,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 let (desktop_in, desktop) = watch::channel(config.desktop);
                 let desktop = Desktop::begin(bus.subscribe(), desktop, Session::new(None));
                 let reloader = Reloader {
-                    by_signal: !terminal,
+                    hang_ups,
                     config: config.clone(),
                     own,
                     source,
@@ -186,7 +196,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     chosen: chosen_in,
                     desktop: desktop_in,
                 };
-                let reload = reloader.watch()?;
+                let reload = reloader.watch();
                 let socket = control::socket_path(&config.control.socket, store.data());
                 let upgrader = Upgrader {
                     socket: socket.clone(),

@@ -1,0 +1,51 @@
+//! A hearken that waits for its devices: what it outlives.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[allow(dead_code)] // Each test takes what it needs.
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use support::daemon::{BOUND, Daemon, HEARKEN, by_default};
+
+/// `hearken run --wait` where there is no device, with its own folder for running programs.
+fn without_devices(home: &Path, set: &[&str]) -> Command {
+    // No sound server answers here, and ALSA finds no card of the name that the file gives it.
+    let none =
+        "pcm.!default { type hw card NoSuchCard }\nctl.!default { type hw card NoSuchCard }\n";
+    std::fs::write(home.join(".asoundrc"), none).unwrap();
+    let mut command = by_default(Command::new(HEARKEN));
+    command
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
+        .env("HEARKEN_DATA_DIR", home.join("data"))
+        .env_remove("HEARKEN_MEMORY__FILE")
+        .env_remove("PULSE_SERVER")
+        .env_remove("NOTIFY_SOCKET")
+        .args(["run", "--wait", "--json"])
+        .args(set.iter().flat_map(|set| ["--set", set]));
+    command
+}
+
+/// It waits; it has taken its place before.
+fn waits(command: Command) -> Daemon {
+    let daemon = Daemon::start(command);
+    let said = daemon.errors.recv_timeout(BOUND).unwrap();
+    assert!(said.contains("waiting for it"), "{said}");
+    daemon
+}
+
+/// A hang-up asks for another configuration; it is none that a hearken is to end with while it begins.
+#[test]
+fn who_waits_outlives_a_hang_up() {
+    let home = tempfile::tempdir().unwrap();
+    let mut daemon = waits(without_devices(home.path(), &[]));
+    daemon.signal(Signal::SIGHUP);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.process.try_wait().unwrap().is_none());
+    daemon.signal(Signal::SIGTERM);
+    daemon.end();
+}
