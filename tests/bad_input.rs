@@ -526,6 +526,8 @@ fn no_devices_at_all() {
             "HEARKEN_DATA_DIR",
             weights("joe").parent().unwrap().parent().unwrap(),
         );
+        // Whoever holds the conversation that is kept there goes on.
+        command.env("HEARKEN_MEMORY__FILE", dir.path().join("conversation.db"));
     };
     let mut run = hearken();
     without(&mut run);

@@ -1,4 +1,4 @@
-//! A hearken that waits for its devices: what it outlives.
+//! A hearken that waits for its devices: what it outlives, and who may begin beside it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[allow(dead_code)] // Each test takes what it needs.
@@ -48,4 +48,34 @@ fn who_waits_outlives_a_hang_up() {
     assert!(daemon.process.try_wait().unwrap().is_none());
     daemon.signal(Signal::SIGTERM);
     daemon.end();
+}
+
+/// Nobody is asked twice, nor is one conversation written by two, whatever their control sockets are.
+#[test]
+fn one_hearken_holds_a_conversation() {
+    let home = tempfile::tempdir().unwrap();
+    let first = waits(without_devices(home.path(), &["control.enabled=false"]));
+    let elsewhere = format!("control.socket={}/other.sock", home.path().display());
+    for set in ["control.enabled=false", &elsewhere, "name=Anna"] {
+        let second = Daemon::start(without_devices(home.path(), &[set]));
+        let (code, said) = second.end();
+        assert_eq!(code, Some(10), "{set}: {said:?}");
+        assert_eq!(said.len(), 1, "{set}: {said:?}");
+        let by = format!("runs already as process {}", first.process.id());
+        assert!(said[0].contains(&by), "{set}: {said:?}");
+    }
+    // With a conversation of its own it is somebody else's.
+    let own = format!("memory.file={}/own/conversation.db", home.path().display());
+    let other = waits(without_devices(
+        home.path(),
+        &["control.enabled=false", &own],
+    ));
+    for daemon in [first, other] {
+        daemon.signal(Signal::SIGTERM);
+        daemon.end();
+    }
+    // Whoever has ended holds nothing.
+    let next = waits(without_devices(home.path(), &[]));
+    next.signal(Signal::SIGTERM);
+    next.end();
 }

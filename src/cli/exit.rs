@@ -114,7 +114,10 @@ fn code(error: &(dyn Error + 'static)) -> Option<u8> {
         return ended.code;
     }
     let is = |code: u8, yes: bool| yes.then_some(code);
-    let taken = matches!(error.downcast_ref(), Some(ClaimError::Taken { .. }));
+    let taken = matches!(
+        error.downcast_ref(),
+        Some(ClaimError::Taken { .. } | ClaimError::Held { .. })
+    );
     if error.is::<NotRunning>() || taken {
         return Some(NOT_RUNNING);
     }

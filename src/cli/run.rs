@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
-use hearken::control::{self, Chosen, Claim, ClaimError, Services};
+use hearken::control::{self, Chosen, Claim, ClaimError, Hold, Services};
 use hearken::daemon::{self, Mind, Parts};
 use hearken::desktop::Desktop;
 use hearken::desktop::session::Session;
@@ -135,6 +135,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 };
                 let Place {
                     claim,
+                    hold,
                     microphone,
                     speaker,
                 } = place;
@@ -228,6 +229,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     successor.takes_over();
                 }
                 // Whoever takes over waits for this.
+                drop(hold);
                 drop(control);
                 desktop.end().await;
                 match ending {
@@ -255,6 +257,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
 /// What only one program has at a time.
 struct Place {
     claim: Option<(Claim, UnixListener)>,
+    /// None where nothing can be written.
+    hold: Option<Hold>,
     /// None yet where it is to be opened while the conversation goes on.
     microphone: Option<Box<dyn Microphone>>,
     speaker: Box<dyn Speaker>,
@@ -262,10 +266,11 @@ struct Place {
 
 impl Place {
     fn take(args: &Args, config: &Config, store: &Store) -> anyhow::Result<Self> {
+        let takes_over = args.take_over.is_some();
         let claim = match config.control.enabled {
             true => {
                 let socket = control::socket_path(&config.control.socket, store.data());
-                match claim(&socket, args.take_over.is_some()) {
+                match patiently(takes_over, || Claim::new(&socket)) {
                     // Nobody has asked for this place: without it hearken cannot be steered, and works all the same.
                     Err(error @ ClaimError::Unusable { .. })
                         if config.control.socket.as_os_str().is_empty() =>
@@ -278,10 +283,10 @@ impl Place {
             }
             false => None,
         };
-        let (takes_over, wait) = (
-            args.take_over.is_some(),
-            args.wait || args.take_over.is_some(),
-        );
+        // Also where there is no socket, or another one: two would answer every question.
+        let conversation = store.conversation_file(&config.memory.file);
+        let hold = patiently(takes_over, || Hold::new(&conversation))?;
+        let wait = args.wait || takes_over;
         // Devices first: they fail soonest, and what is missing there no download mends. One that somebody
         // has closed is not opened at all.
         let microphone =
@@ -299,21 +304,27 @@ impl Place {
         let speaker = advised(open(wait, || hardware::open_speaker(name)), name)?;
         Ok(Self {
             claim,
+            hold,
             microphone,
             speaker,
         })
     }
 }
 
-/// The right to the socket. Who takes over waits a moment for whoever had it, and is ending.
-fn claim(socket: &Path, takes_over: bool) -> Result<(Claim, UnixListener), ClaimError> {
+/// What only one has at a time. Who takes over waits a moment for whoever had it, and is ending.
+fn patiently<T>(
+    takes_over: bool,
+    take: impl Fn() -> Result<T, ClaimError>,
+) -> Result<T, ClaimError> {
     let began = Instant::now();
     loop {
-        match Claim::new(socket) {
-            Err(ClaimError::Taken { .. }) if takes_over && began.elapsed() < ENDS_WITHIN => {
+        match take() {
+            Err(ClaimError::Taken { .. } | ClaimError::Held { .. })
+                if takes_over && began.elapsed() < ENDS_WITHIN =>
+            {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            claim => return claim,
+            taken => return taken,
         }
     }
 }

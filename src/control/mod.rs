@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Audio;
 
-pub use claim::{Claim, ClaimError};
+pub use claim::{Claim, ClaimError, Hold};
 pub use serve::{Server, serve};
 
 /// The version of the protocol; it grows when a program that knows the one before would misunderstand.

@@ -108,6 +108,8 @@ impl<'a> Run<'a> {
             // What hearken remembers from run to run, it must not.
             .env("XDG_STATE_HOME", folder.join("state"))
             .env("XDG_CONFIG_HOME", folder.join("config"))
+            // Others may run beside it with the same weights.
+            .env("HEARKEN_MEMORY__FILE", folder.join("conversation.db"))
             .args(["run", "--json"]);
         let daemon = Daemon::start(command).map_err(|e| format!("hearken: {e}"))?;
         let latest = Instant::now() + READY_WITHIN;
