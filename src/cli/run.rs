@@ -29,7 +29,7 @@ use super::heap;
 use super::push;
 use super::reload::{Reloader, Source};
 use super::signal::Stop;
-use super::upgrade::{self, successor::Upgrader};
+use super::upgrade::{self, successor};
 use super::wire::printable;
 
 /// Arguments of `hearken run`.
@@ -199,11 +199,12 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 };
                 let reload = reloader.watch();
                 let socket = control::socket_path(&config.control.socket, store.data());
-                let upgrader = Upgrader {
+                let upgrader = successor::Upgrader {
                     socket: socket.clone(),
                     stop: stop.token(),
                     bus: bus.clone(),
                     chosen,
+                    takes_over_within: successor::TAKES_OVER_WITHIN,
                 };
                 let (upgrade, successor) = upgrader.watch();
                 // It is read anew by signal and by file also where nobody can ask for it.

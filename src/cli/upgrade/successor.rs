@@ -29,6 +29,9 @@ const LOUDSPEAKER: &str = "--chosen-loudspeaker";
 /// Who is asked to end has ended within this.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
+/// Who is to go on has taken over within this, or is ended: it has loaded its models, and waited for whoever speaks.
+pub const TAKES_OVER_WITHIN: Duration = Duration::from_secs(300);
+
 /// What this program does about wishes for another one.
 pub struct Upgrader {
     /// Where this one's socket is, if it has one.
@@ -39,6 +42,8 @@ pub struct Upgrader {
     pub chosen: watch::Receiver<Chosen>,
     /// This program is to end: so is one that has not taken over yet.
     pub stop: CancellationToken,
+    /// See [`TAKES_OVER_WITHIN`].
+    pub takes_over_within: Duration,
 }
 
 /// The program that is to go on.
@@ -162,19 +167,35 @@ impl Upgrader {
                     Ok(mut child) => {
                         let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
                         // It goes on; or else this program does, or neither.
+                        let late = tokio::time::sleep(self.takes_over_within);
+                        let goes_on = || handed_over.load(Ordering::Relaxed);
+                        let mut too_late = false;
                         let status = tokio::select! {
                             status = child.wait() => status,
                             () = self.stop.cancelled() => {
-                                if let (false, Some(id)) = (handed_over.load(Ordering::Relaxed), child.id()) {
+                                if let (false, Some(id)) = (goes_on(), child.id()) {
                                     terminate(id);
+                                }
+                                child.wait().await
+                            }
+                            () = late => {
+                                too_late = !goes_on();
+                                // It may hang so that no wish to end reaches it.
+                                if too_late && let Err(error) = child.start_kill() {
+                                    tracing::warn!("the new program cannot be ended: {error}");
                                 }
                                 child.wait().await
                             }
                         };
                         let ended = Ended::of(status);
-                        let how = ended.as_ref().map_or_else(ToString::to_string, |()| {
-                            "the new program ended without taking over".into()
-                        });
+                        let how = match &ended {
+                            _ if too_late => format!(
+                                "the new program had not taken over after {} s, and was ended",
+                                self.takes_over_within.as_secs()
+                            ),
+                            Ok(()) => "the new program ended without taking over".into(),
+                            Err(error) => error.to_string(),
+                        };
                         let _ = alive.send(Next::Ended(ended));
                         if handed_over.load(Ordering::Relaxed) {
                             continue;
@@ -244,6 +265,9 @@ fn as_arguments(chosen: &Chosen) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -261,6 +285,44 @@ mod tests {
         ];
         let kept = arguments(own.into_iter().map(Into::into));
         assert_eq!(kept, ["--set", "a=b", "run", "--wait", "--json"]);
+    }
+
+    #[tokio::test]
+    async fn who_neither_ends_nor_takes_over_is_ended() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let program = folder.path().join("new");
+        let id = folder.path().join("id");
+        let script = format!(
+            "#!/bin/sh\ntrap '' TERM\necho $$ >{}\nwhile :; do sleep 1; done\n",
+            id.display()
+        );
+        std::fs::write(&program, script)?;
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755))?;
+        let bus = Bus::default();
+        let mut events = bus.subscribe();
+        let upgrader = Upgrader {
+            socket: folder.path().join("control.sock"),
+            bus,
+            chosen: watch::channel(Chosen::default()).1,
+            stop: CancellationToken::new(),
+            takes_over_within: Duration::from_secs(1),
+        };
+        let (upgrade, _successor) = upgrader.watch();
+        let (failed, why) = oneshot::channel();
+        upgrade.send((Some(program), failed)).await?;
+        let why = tokio::time::timeout(Duration::from_secs(20), why).await??;
+        assert!(
+            why.contains("goes on as it is") && why.contains("after 1 s"),
+            "{why}"
+        );
+        assert_eq!(events.recv().await?, Event::Failed { what: why });
+        let id = std::fs::read_to_string(id)?.trim().parse()?;
+        assert!(kill(Pid::from_raw(id), None).is_err(), "it lives");
+        // Another may be tried.
+        let (failed, why) = oneshot::channel();
+        upgrade.send((Some("/bin/false".into()), failed)).await?;
+        assert!(why.await?.contains("the new program ended"));
+        Ok(())
     }
 
     #[test]
