@@ -481,6 +481,41 @@ fn who_sees_the_end_can_begin() {
     }
 }
 
+/// However many only look on, an order finds room.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_watch_lock_nobody_out() {
+    let mut house = house(vec![], vec![]);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut watching = Vec::new();
+    let refused = loop {
+        let mut program = Program::new(&house.socket);
+        let answer = program.ask(json!({"method": "events"}));
+        if answer["error"].is_string() {
+            break answer;
+        }
+        // Who watches already may ask again.
+        assert!(program.ask(json!({"method": "events"}))["ok"].is_object());
+        watching.push(program);
+        assert!(watching.len() < 32, "they take every place");
+    };
+    assert!(refused.to_string().contains("watch"), "{refused}");
+    let mut owner = Program::new(&house.socket);
+    assert_eq!(
+        owner.ask(json!({"method": "mute"})),
+        json!({"id": null, "ok": null})
+    );
+    assert_eq!(watching[0].event("muted"), json!({"event": "muted"}));
+    // One that goes makes room for another.
+    watching.pop();
+    let began = Instant::now();
+    while owner.ask(json!({"method": "events"}))["ok"].is_null() {
+        assert!(began.elapsed() < BOUND, "its place is not given back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_is_answered_and_ends_nothing() {
     let mut house = house(vec![], vec![]);

@@ -158,7 +158,10 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             if !watch {
                 return Ok(());
             }
+            // Who only looks on takes nobody's place between two looks.
+            drop(wire);
             std::thread::sleep(LOOK);
+            wire = Wire::open(&socket)?;
         },
         Wish::Mute => done(&mut wire, json!({"method": "mute"})),
         Wish::Unmute => done(&mut wire, json!({"method": "unmute"})),

@@ -1,5 +1,6 @@
 //! One program at the socket: its requests one after the other, and events when it wants them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub bus: Bus,
     pub shutdown: CancellationToken,
     pub services: Services,
+    /// Room for those who watch.
+    pub watchers: Arc<Semaphore>,
 }
 
 /// The program is gone, or has to go.
@@ -51,6 +54,7 @@ pub(super) async fn attend(stream: UnixStream, desk: Desk) {
         write,
         desk,
         events: None,
+        place: None,
     };
     // It has gone, which is its right.
     let _gone = served.all(lines).await;
@@ -61,6 +65,8 @@ struct Served {
     desk: Desk,
     /// Set when it watches.
     events: Option<broadcast::Receiver<Event>>,
+    /// Its place among those who watch.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Served {
@@ -158,6 +164,10 @@ impl Served {
                 forgotten.map(told)
             }
             Request::Events => {
+                if self.place.is_none() {
+                    let room = Arc::clone(&self.desk.watchers).try_acquire_owned();
+                    self.place = Some(room.map_err(|_| "too many programs watch already")?);
+                }
                 // First the subscription: what happens while the snapshot is made is told twice rather than never.
                 self.events = Some(self.desk.bus.subscribe());
                 self.status().await

@@ -16,6 +16,8 @@ use crate::turn::order::Order;
 
 /// So many programs are served at a time; more are turned away, and told so.
 const CLIENTS: usize = 32;
+/// So many of them may watch events, for as long as they like; the others' places are for orders.
+const WATCHERS: usize = 24;
 
 /// A running server. Dropping it ends it, and removes the socket.
 pub struct Server {
@@ -60,6 +62,7 @@ pub fn serve(
                 bus,
                 shutdown,
                 services,
+                watchers: Arc::new(Semaphore::new(WATCHERS)),
             };
             let served = runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener)?;
