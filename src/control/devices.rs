@@ -1,14 +1,19 @@
 //! Microphones and loudspeakers, as programs see and choose them.
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::Chosen;
 use crate::audio::devices::{Device, Role, Unclear, choose, listed};
 use crate::audio::hardware;
 use crate::config::Audio;
 
+/// Programs ask the sound system one after the other, so that however many they are, those whose device is lost can ask it too.
+static ASKING: Semaphore = Semaphore::const_new(1);
+
 /// The devices that there are. A sound system that hangs is given up there.
 pub(super) async fn there() -> Result<Vec<Device>, String> {
+    let _asking = ASKING.acquire().await;
     let asked = tokio::task::spawn_blocking(hardware::list).await;
     asked.unwrap_or_else(|_| Err("the sound system does not answer".into()))
 }
@@ -74,6 +79,7 @@ pub(super) async fn can_hear(chosen: &Chosen, used: &Audio) -> Result<(), String
         return Ok(());
     }
     let asked = name.clone();
+    let _asking = ASKING.acquire().await;
     let format = tokio::task::spawn_blocking(move || hardware::format(&asked, Role::Microphone));
     match format.await {
         Ok(Ok(_)) => Ok(()),

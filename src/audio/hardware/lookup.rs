@@ -165,7 +165,7 @@ fn described(device: &cpal::Device) -> Option<Device> {
 /// # Errors
 /// A sentence, when the sound system does not answer.
 pub fn list() -> Result<Vec<Device>, String> {
-    let listed = answered(|| {
+    let listed = answered_among(MOST_ASKING, || {
         Ok::<_, cpal::Error>(
             known(&host()?)?
                 .into_iter()
@@ -197,7 +197,7 @@ pub struct Format {
 /// A sentence, when it cannot be opened.
 pub fn format(name: &str, role: Role) -> Result<Format, String> {
     let asked = name.to_owned();
-    let probed = answered(move || {
+    let probed = answered_among(MOST_ASKING, move || {
         let device = find(&asked, role)?;
         let (own, ranges): (_, Vec<_>) = match role {
             Role::Microphone => (
@@ -232,13 +232,23 @@ fn host() -> Result<cpal::Host, cpal::Error> {
 
 /// So many threads may hang in the sound system: one for each device, and some of people who list them.
 const MOST_HANGING: usize = 6;
+/// With so many of them nobody lists devices: a lost one is to be opened again, however often somebody asks what there is.
+const MOST_ASKING: usize = 3;
 /// Each of them holds one.
 static HANGING: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
 
 /// Runs `work` on a thread of its own and gives up on it when the sound system hangs.
 pub(super) fn answered<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    answered_among(MOST_HANGING, work)
+}
+
+/// As [`answered`]; gives up at once where so many threads hang already.
+fn answered_among<T: Send + 'static>(
+    most: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     // Who looks for a device again and again leaves no more than these behind in a system that hangs.
-    if Arc::strong_count(&HANGING) > MOST_HANGING {
+    if Arc::strong_count(&HANGING) > most {
         return None;
     }
     let hanging = Arc::clone(&HANGING);
@@ -365,5 +375,22 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_is_done() {
         assert_eq!(answered(|| 7), Some(7));
+    }
+
+    #[test]
+    fn who_lists_devices_bars_nobody_from_opening_one() {
+        let hang = || {
+            let hanging = Arc::clone(&HANGING);
+            std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                drop(hanging);
+            })
+        };
+        let hung: Vec<_> = (0..MOST_ASKING).map(|_| hang()).collect();
+        assert_eq!(answered_among(MOST_ASKING, || 7), None);
+        assert_eq!(answered(|| 7), Some(7));
+        for thread in hung {
+            let _ = thread.join();
+        }
     }
 }
