@@ -95,7 +95,7 @@ pub struct Audio {
     pub loudspeaker: String,
     /// Loudness of everything that is played, 0 to 150.
     pub volume_percent: u32,
-    /// Whether a chime says "I'm listening" and "something failed".
+    /// Whether a chime says "I'm listening", "something failed", and that the microphone is closed or open.
     pub chimes: bool,
 }
 

@@ -446,7 +446,8 @@ pub async fn run(
         volume_percent: config.audio.volume_percent,
     };
     let (player, played) = Player::spawn(speaker, settings)?;
-    if config.audio.chimes {
+    // One that is not to hear anything says that instead.
+    if config.audio.chimes && !muted {
         player.chime(Chime::Listening);
     }
     let synthesizer = Synthesizer::spawn(parts.voice)?;

@@ -1,4 +1,4 @@
-//! Two short sounds: "I'm listening" and "something failed". Made of sines when needed, at the loudspeaker's own
+//! Short sounds: "I'm listening", "something failed", and that the microphone is closed or open. Made of sines when needed, at the loudspeaker's own
 //! rate; no file. Pure.
 
 use std::f32::consts::TAU;
@@ -10,6 +10,10 @@ pub enum Chime {
     Listening,
     /// "Something failed": two low notes, a minor third down.
     Failed,
+    /// "The microphone is closed": two notes, an octave down.
+    Muted,
+    /// "The microphone may be open again": the same, up.
+    Unmuted,
 }
 
 /// One struck note.
@@ -35,6 +39,7 @@ impl Chime {
         match self {
             Self::Listening => 0.28,
             Self::Failed => 0.45,
+            Self::Muted | Self::Unmuted => 0.25,
         }
     }
 
@@ -58,6 +63,26 @@ impl Chime {
                 Note {
                     at: 0.16,
                     pitch: 261.63,
+                },
+            ],
+            Self::Muted => [
+                Note {
+                    at: 0.0,
+                    pitch: 783.99,
+                },
+                Note {
+                    at: 0.1,
+                    pitch: 392.0,
+                },
+            ],
+            Self::Unmuted => [
+                Note {
+                    at: 0.0,
+                    pitch: 392.0,
+                },
+                Note {
+                    at: 0.1,
+                    pitch: 783.99,
                 },
             ],
         }
@@ -105,11 +130,17 @@ impl Note {
 mod tests {
     use super::*;
 
+    const ALL: [Chime; 4] = [
+        Chime::Listening,
+        Chime::Failed,
+        Chime::Muted,
+        Chime::Unmuted,
+    ];
     const RATES: [u32; 4] = [16_000, 22_050, 44_100, 48_000];
 
     #[test]
     fn has_the_stated_length_and_peak_at_every_rate() {
-        for chime in [Chime::Listening, Chime::Failed] {
+        for chime in ALL {
             for rate in RATES {
                 let samples = chime.samples(rate);
                 let seconds = samples.len() as f32 / rate as f32;
@@ -122,7 +153,7 @@ mod tests {
 
     #[test]
     fn begins_and_ends_in_silence_and_never_jumps() {
-        for chime in [Chime::Listening, Chime::Failed] {
+        for chime in ALL {
             for rate in RATES {
                 let samples = chime.samples(rate);
                 assert!(samples[0].abs() < 1e-4);
@@ -138,24 +169,34 @@ mod tests {
 
     #[test]
     fn carries_no_direct_current() {
-        for chime in [Chime::Listening, Chime::Failed] {
+        for chime in ALL {
             let samples = chime.samples(48_000);
             let mean = samples.iter().sum::<f32>() / samples.len() as f32;
             assert!(mean.abs() < 2e-3, "{chime:?}: {mean}");
         }
     }
 
-    #[test]
-    fn the_two_can_be_told_apart() {
-        let crossings = |chime: Chime| {
-            let samples = chime.samples(48_000);
-            let n = samples
-                .windows(2)
-                .filter(|p| p[0] < 0.0 && p[1] >= 0.0)
-                .count();
-            n as f32 / chime.length()
+    /// How high it sounds on the whole, and by how many times higher at its end than at its beginning.
+    fn melody(chime: Chime) -> (f32, f32) {
+        let samples = chime.samples(48_000);
+        let pitch = |samples: &[f32]| {
+            let rises = samples.windows(2).filter(|p| p[0] < 0.0 && p[1] >= 0.0);
+            rises.count() as f32 * 48_000.0 / samples.len() as f32
         };
-        assert!(crossings(Chime::Listening) > 1.8 * crossings(Chime::Failed));
+        // Before the second note, and when the first has faded.
+        let (first, last) = (&samples[..4_000], &samples[samples.len() - 4_000..]);
+        (pitch(&samples), pitch(last) / pitch(first))
+    }
+
+    #[test]
+    fn each_can_be_told_from_the_others() {
+        let melodies = ALL.map(melody);
+        eprintln!("{melodies:?}");
+        let [listening, failed, muted, unmuted] = melodies;
+        assert!(listening.0 > 1.8 * failed.0, "high, and low");
+        assert!(muted.1 < 0.7 && unmuted.1 > 1.5, "down, and up");
+        // One ends where the other begins, and rises or falls by more than those that say something else.
+        assert!(muted.1 < 0.8 * failed.1 && unmuted.1 > 1.2 * listening.1);
     }
 
     #[test]

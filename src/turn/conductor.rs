@@ -123,7 +123,7 @@ pub struct Manners {
     pub patience: Duration,
     /// The most that is transcribed in one go, in samples at 16 kHz. Who speaks longer is transcribed in several.
     pub longest: usize,
-    /// Whether the name alone and failures chime.
+    /// Whether the name alone, failures, and the microphone that is closed or opened chime.
     pub chimes: bool,
 }
 

@@ -1,8 +1,11 @@
 //! What programs order, and people who speak meanwhile.
 
+use std::time::Duration;
+
 use hearken::event::Event;
 use hearken::memory::conversation::Keeper;
 use hearken::reply::model::Role;
+use hearken::speak::chime::Chime;
 use hearken::turn::order::Order;
 use tokio::sync::oneshot;
 
@@ -138,4 +141,57 @@ async fn what_was_kept_before_is_forgotten_where_nothing_is_kept_any_more() {
     let left = std::fs::read(&file).unwrap();
     assert!(!String::from_utf8_lossy(&left).contains("umbrella"));
     room.leave().await;
+}
+
+/// Who closes the microphone hears that it is closed, and open again; never in the middle of what is being said.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_microphone_chimes_when_it_is_closed_and_opened_and_nothing_sounds() {
+    let mut chiming = config();
+    chiming.audio.chimes = true;
+    let mut room = enter_with(&["Samantha, tell me a story."], vec![STORY], chiming, None);
+    room.loudspeaker.let_play(60.0);
+    let length = |chime: Chime| chime.samples(RATE).len() as u64;
+    let mut expected = length(Chime::Listening);
+    room.until("ready", |e| *e == Event::Ready).await;
+    written(&room, expected).await;
+    for (muted, chime) in [(true, Chime::Muted), (false, Chime::Unmuted)] {
+        mute(&room, muted).await;
+        expected += length(chime);
+        written(&room, expected).await;
+        // Once more is nothing new.
+        mute(&room, muted).await;
+    }
+    room.loudspeaker.desk().allowed = 0;
+    room.speaking(0).await;
+    mute(&room, true).await;
+    mute(&room, false).await;
+    room.loudspeaker.let_play(60.0);
+    let report = room.finished().await;
+    room.until("listening", |e| *e == Event::Listening).await;
+    // A second for each clause, and nothing else.
+    let clauses = room.loudspeaker.desk().written - expected;
+    assert_eq!(clauses % u64::from(RATE), 0, "{report:?}");
+    room.leave().await;
+}
+
+async fn mute(room: &Room, muted: bool) {
+    let (done, closed) = oneshot::channel();
+    room.order(Order::Mute(muted, done)).await;
+    closed.await.unwrap();
+}
+
+/// Waits until so many samples, and no more, were written to the loudspeaker.
+async fn written(room: &Room, samples: u64) {
+    let there = async {
+        while room.loudspeaker.desk().written < samples {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(BOUND, there).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let written = room.loudspeaker.desk().written;
+    assert!(
+        waited.is_ok() && written == samples,
+        "{written} of {samples}"
+    );
 }

@@ -11,6 +11,7 @@ use crate::command::{self, Command};
 use crate::event::Event;
 use crate::listen::name::{Called, Name};
 use crate::memory::mute;
+use crate::speak::chime::Chime;
 use crate::turn::TurnId;
 use crate::turn::order::{Order, Status};
 use crate::turn::state::{Input, State};
@@ -194,6 +195,14 @@ impl Conductor {
 
     /// The microphone is closed or opened, as somebody wished.
     pub(super) fn muted(&mut self, muted: bool) {
+        let sounds = matches!(self.state, State::Speaking(_)) || self.cut.is_some();
+        // Who goes on in another program, as closed as before, has nothing to say of it.
+        if self.manners.chimes && muted != self.muted && !sounds {
+            self.company.player.chime(match muted {
+                true => Chime::Muted,
+                false => Chime::Unmuted,
+            });
+        }
         self.muted = muted;
         self.ahead = None;
         if let Some(file) = &self.company.mute_file
