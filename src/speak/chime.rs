@@ -1,5 +1,5 @@
-//! Short sounds: "I'm listening", "something failed", and that the microphone is closed or open. Made of sines when needed, at the loudspeaker's own
-//! rate; no file. Pure.
+//! Short sounds: "I'm listening", "something failed", and that the microphone is closed or open. Made of sines when needed,
+//! at the loudspeaker's own rate; no file. Pure.
 
 use std::f32::consts::TAU;
 
