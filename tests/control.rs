@@ -345,9 +345,10 @@ async fn hostile_programs_delay_no_turn() {
         "{alone:?}, {attacked:?}"
     );
     // Nor does whoever supervises hearken take it for dead.
-    let signs = house.signs.lock().unwrap();
-    let silent = signs.longest.max(signs.last.elapsed());
-    drop(signs);
+    let silent = {
+        let signs = house.signs.lock().unwrap();
+        signs.longest.max(signs.last.elapsed())
+    };
     eprintln!("{silent:?} without a sign of life at most");
     assert!(silent < ATTACK / 2, "{silent:?}");
     // Programs that behave are served again.

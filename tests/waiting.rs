@@ -1,7 +1,6 @@
 //! A hearken that waits for its devices: what it outlives, and who may begin beside it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[allow(dead_code)] // Each test takes what it needs.
 mod support;
 
 use std::path::Path;
