@@ -38,3 +38,6 @@ pub mod threads;
 pub mod turn;
 pub mod weights;
 mod work;
+
+/// What is logged of every thread that breaks, so that it is found in a log.
+pub const BUG: &str = "this is a bug in hearken, please report it";

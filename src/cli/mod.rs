@@ -1,6 +1,7 @@
 //! The command line: one file a command. `anyhow` lives here and nowhere else.
 
 mod bench;
+mod broken;
 mod chat;
 mod check;
 mod completions;
@@ -116,7 +117,7 @@ pub fn main() -> ExitCode {
         Command::Chat(_) | Command::Converse(_) => "error,hearken::reply::fallback=warn",
         _ => "error",
     });
-    log_panics();
+    broken::log_panics();
     leave_no_core();
     // What needs no configuration works with a broken one, too: it may be what mends it.
     let without = match &cli.command {
@@ -235,21 +236,6 @@ fn leave_no_core() {
     if let Err(error) = forbidden {
         tracing::debug!("a core dump cannot be forbidden: {error}");
     }
-}
-
-/// A panic is logged with where it was and how it came there, and without its message: that may hold what somebody said.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let thread = std::thread::current();
-        let thread = thread.name().unwrap_or("unnamed");
-        let place = panic
-            .location()
-            .map_or_else(String::new, ToString::to_string);
-        let way = std::backtrace::Backtrace::force_capture();
-        tracing::error!(
-            "the thread {thread} broke at {place}; this is a bug in hearken, please report it\n{way}"
-        );
-    }));
 }
 
 /// What the commands that hold a conversation run on: one thread for the conductor, one for the network.

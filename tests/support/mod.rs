@@ -2,6 +2,7 @@
 //! a script says.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod bugs;
 pub mod daemon;
 pub mod http_server;
 pub mod sound_server;
