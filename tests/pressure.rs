@@ -2,6 +2,9 @@
 //! hears, and that the next turn works; `WRITE_TABLES=1` writes the table of docs/reliability.md.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../src/cli/process.rs"]
+#[allow(dead_code)]
+mod process;
 mod support;
 
 use std::path::PathBuf;
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken};
+use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken, status};
 use support::sound_server::SoundServer;
 use support::table::standing;
 
@@ -37,16 +40,8 @@ impl Desk {
 
     /// What this process has started.
     fn children(&self) -> Vec<i32> {
-        let id = self.daemon.process.id();
-        let children = format!("/proc/{id}/task/{id}/children");
-        let mut all = std::fs::read_to_string(children).unwrap();
-        for thread in std::fs::read_dir(format!("/proc/{id}/task")).unwrap() {
-            let file = thread.unwrap().path().join("children");
-            all += &std::fs::read_to_string(file).unwrap_or_default();
-        }
-        all.split_whitespace()
-            .map(|id| id.parse().unwrap())
-            .collect()
+        let children = process::children(self.daemon.process.id());
+        children.into_iter().map(|id| id as i32).collect()
     }
 }
 
@@ -145,30 +140,28 @@ fn without_descriptors(desk: &mut Desk) {
             .status();
         assert!(done.unwrap().success());
     };
-    // None beyond those that are open, and the hard limit as it was.
-    let open = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap();
-    let highest = open
-        .map(|file| {
-            file.unwrap()
-                .file_name()
-                .to_str()
-                .unwrap()
-                .parse::<u32>()
-                .unwrap()
-        })
-        .max()
-        .unwrap();
-    limit(&format!("{}:", highest + 1));
-    // Nobody can be let in at the control socket; somebody who speaks is heard and answered, if only with a sentence about it.
+    // None beyond those that are open, and the hard limit as it was. The program that asked has one of them; who is
+    // let in all the same has found one that was given back.
+    let open = status(desk.server.folder()).unwrap()["descriptors"].as_u64();
+    let mut most = open.unwrap() - 1;
+    limit(&format!("{most}:"));
+    while status(desk.server.folder()).is_some() {
+        most -= 1;
+        assert!(most > 0, "somebody is let in without a descriptor");
+        limit(&format!("{most}:"));
+    }
+    // Somebody who speaks is heard and answered, if only with a sentence about it; where eSpeak NG cannot read its own files
+    // either, with the chime of a failure.
     desk.server
         .play_into_room(&PathBuf::from("assets/demo/question.wav"));
     let turn = desk.daemon.until("turn_finished");
-    assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
+    let said = !turn["reply"].as_str().unwrap().is_empty();
+    assert!(said || turn["failure"].is_string(), "{turn}");
     desk.daemon.until("listening");
     limit("1024:");
     desk.row(
         "no file descriptors are left",
-        "an answer, or a sentence about the language model that cannot be reached; the control socket lets nobody in",
+        "an answer, a sentence about the language model that cannot be reached, or, where the voice finds no descriptor for its own files, the chime of a failure; the control socket lets nobody in",
     );
 }
 

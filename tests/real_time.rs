@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use desk::Desk;
 use life::Life;
 use person::Person;
+use support::bugs::tells_of_a_bug;
 use watch::{Figures, Watch};
 
 /// Unless `SOAK_MINUTES` says otherwise.
@@ -52,7 +53,7 @@ fn a_life_in_real_time_loses_nothing_and_grows_nothing() {
         minutes
     });
     let mut desk = Desk::new();
-    let watch = Watch::new(desk.daemon.process.id());
+    let watch = Watch::new(desk.daemon.process.id(), desk.server.folder());
     live(&mut desk, &watch, minutes);
     let figures = watch.end();
     print!("{}", figures.as_text());
@@ -60,10 +61,7 @@ fn a_life_in_real_time_loses_nothing_and_grows_nothing() {
         write(&figures);
     }
     let said = desk.end();
-    let broke: Vec<_> = said
-        .iter()
-        .filter(|line| line.contains("panicked"))
-        .collect();
+    let broke: Vec<_> = said.iter().filter(|line| tells_of_a_bug(line)).collect();
     assert!(broke.is_empty(), "{broke:?}");
     let wrong = figures.wrong();
     assert!(wrong.is_empty(), "{}", wrong.join("; "));

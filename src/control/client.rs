@@ -14,7 +14,7 @@ use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::request::{Request, parse};
-use super::{Chosen, LONGEST_LINE, PROTOCOL, Reloaded, Services, devices};
+use super::{Chosen, LONGEST_LINE, PROTOCOL, Reloaded, Services, devices, own};
 use crate::config::Audio;
 use crate::event::json::event_json;
 use crate::event::{Bus, Event};
@@ -249,7 +249,10 @@ impl Served {
 
     async fn status(&self) -> Result<Value, String> {
         let status: Status = self.order(Order::Status).await?;
-        serde_json::to_value(status).map_err(|error| error.to_string())
+        let mut status = serde_json::to_value(status).map_err(|error| error.to_string())?;
+        status["threads"] = json!(own::threads());
+        status["descriptors"] = json!(own::descriptors());
+        Ok(status)
     }
 
     /// Gives an order and waits for its answer.

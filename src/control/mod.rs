@@ -6,6 +6,7 @@
 mod claim;
 mod client;
 mod devices;
+mod own;
 mod request;
 mod serve;
 

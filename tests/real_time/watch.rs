@@ -1,5 +1,6 @@
 //! What is counted and measured, and whether it grows.
 
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -9,12 +10,15 @@ use serde::Serialize;
 
 use super::life::{Fault, Scene};
 use super::process;
+use super::support::daemon::status;
 use super::trend::{Trend, trend};
 
 /// From one look at the processes to the next.
 const APART: Duration = Duration::from_secs(10);
-/// A line through the second half of fewer looks says nothing: ten minutes of life.
-const FEWEST: usize = 60;
+/// So many minutes a life lasts for the line through its second half to say something.
+const LONG: f64 = 10.0;
+/// Of the looks that a life has time for, so many must have been possible: who did not look has seen nothing grow.
+const LOOKED: f64 = 0.75;
 /// However short the life is: of its last looks, so many, none has more threads or descriptors than the first ones had …
 const ENDS: usize = 3;
 /// … but for these, which come and go with what is being done.
@@ -83,15 +87,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of the process `pid` and its children.
-    pub fn new(pid: u32) -> Self {
+    /// Of the hearken with this runtime folder, its process `pid` and its children.
+    pub fn new(pid: u32, runtime: &Path) -> Self {
         let began = Instant::now();
         let figures = Arc::<Mutex<Figures>>::default();
         let (end, ended) = channel();
         let seen = Arc::clone(&figures);
+        let runtime = runtime.to_owned();
         let looking = std::thread::spawn(move || {
             while ended.recv_timeout(APART) == Err(RecvTimeoutError::Timeout) {
-                let look = look(pid, minutes(began));
+                let look = look(pid, &runtime, minutes(began));
                 seen.lock().unwrap().looks.extend(look);
             }
         });
@@ -218,12 +223,9 @@ fn minutes(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() / 60.0
 }
 
-fn look(pid: u32, minute: f64) -> Option<Look> {
+fn look(pid: u32, runtime: &Path, minute: f64) -> Option<Look> {
     let mb = |pid| Some(process::memory(pid, false)?.rss as f64 / 1e6);
-    let entries = |folder: &str| {
-        let entries = std::fs::read_dir(format!("/proc/{pid}/{folder}"));
-        Some(entries.ok()?.count() as f64)
-    };
+    let status = status(runtime)?;
     Some(Look {
         minute,
         memory_mb: mb(pid)?,
@@ -231,8 +233,8 @@ fn look(pid: u32, minute: f64) -> Option<Look> {
             .into_iter()
             .filter_map(mb)
             .reduce(f64::max),
-        threads: entries("task")?,
-        descriptors: entries("fd")?,
+        threads: status["threads"].as_f64()?,
+        descriptors: status["descriptors"].as_f64()?,
     })
 }
 
@@ -314,7 +316,12 @@ impl Figures {
 
     /// Whether the life was long enough for its trends to mean something.
     fn is_judged(&self) -> bool {
-        self.looks.len() >= FEWEST
+        self.minutes >= LONG
+    }
+
+    /// Looks that there was time for.
+    fn due(&self) -> f64 {
+        (self.minutes * 60.0 / APART.as_secs_f64()).floor()
     }
 
     /// The most of it among the first looks, and among the last ones.
@@ -365,6 +372,11 @@ impl Figures {
             all && !self.faults.is_empty(),
             "the life was too short".into(),
         );
+        let (looks, due) = (self.looks.len(), self.due());
+        unless(
+            looks > 0 && looks as f64 >= due * LOOKED,
+            format!("its processes were looked at {looks} times, of {due}"),
+        );
         let threads = self.ends(|look| look.threads);
         let descriptors = self.ends(|look| look.descriptors);
         for (what, (first, last)) in [("threads", threads), ("descriptors", descriptors)] {
@@ -383,5 +395,40 @@ impl Figures {
             unless(false, format!("{} grows by {percent:.1} %", trend.what));
         }
         wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lived(minutes: f64, looks: usize) -> Figures {
+        let look = |n| Look {
+            minute: n as f64 / 6.0,
+            memory_mb: 500.0,
+            model_mb: None,
+            threads: 20.0,
+            descriptors: 40.0,
+        };
+        Figures {
+            minutes,
+            looks: (0..looks).map(look).collect(),
+            answered: 9,
+            overheard: 9,
+            interrupted: 1,
+            faults: vec!["one".into()],
+            ..Figures::default()
+        }
+    }
+
+    #[test]
+    fn who_did_not_look_has_seen_nothing() {
+        assert!(lived(10.0, 59).wrong().is_empty());
+        assert!(lived(1.5, 8).wrong().is_empty());
+        for (minutes, looks) in [(1.5, 0), (10.0, 0), (10.0, 40), (60.0, 200)] {
+            let wrong = lived(minutes, looks).wrong();
+            assert_eq!(wrong.len(), 1, "{wrong:?}");
+            assert!(wrong[0].contains("looked at"), "{wrong:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `hearken run` as a test's own process, and what it tells.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,6 +49,17 @@ pub fn hearken(server: &SoundServer, arguments: &[&str]) -> (Option<i32>, String
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (out, said) = (text(output.stdout), text(output.stderr));
     (output.status.code(), out, said)
+}
+
+/// How the hearken with this runtime folder is, by its control socket; nothing when it does not say.
+pub fn status(runtime: &Path) -> Option<Value> {
+    let mut stream = UnixStream::connect(runtime.join("hearken/control.sock")).ok()?;
+    stream.set_read_timeout(Some(STOPS_WITHIN)).ok()?;
+    stream.write_all(b"{\"method\":\"status\"}\n").ok()?;
+    // The first line is the greeting.
+    let answer = BufReader::new(stream).lines().nth(1)?.ok()?;
+    let mut answer: Value = serde_json::from_str(&answer).ok()?;
+    answer.get_mut("ok").map(Value::take)
 }
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
