@@ -261,6 +261,32 @@ fn what_a_running_hearken_keeps_is_its_owners_alone() {
     );
 }
 
+/// What the commands beside it write: for its owner alone, but for sound that somebody asked for, which has the rights of any
+/// new file.
+#[test]
+fn what_is_written_beside_the_daemon_is_its_owners_alone() {
+    let newcomer = Newcomer::new();
+    let run = |arguments: &[&str]| {
+        let mut command = newcomer.at_home(Command::new("sh"));
+        command.args(["-c", "umask 022; exec \"$0\" \"$@\"", HEARKEN]);
+        let output = command.args(arguments).output().unwrap();
+        succeeded(&output);
+    };
+    let mode = |name: &str| {
+        let about = std::fs::metadata(newcomer.path(name));
+        let about = about.unwrap_or_else(|error| panic!("{name}: {error}"));
+        about.permissions().mode() & 0o777
+    };
+    run(&["--config", "kept/below/hearken.toml", "config", "--init"]);
+    assert_eq!(mode("kept/below/hearken.toml"), 0o600);
+    assert_eq!((mode("kept"), mode("kept/below")), (0o700, 0o700));
+
+    run(&["say", "What is the capital of Norway?", "--out", "said.wav"]);
+    assert_eq!(mode("said.wav"), 0o644);
+    run(&["converse", "--in", "said.wav", "--out", "reply.wav"]);
+    assert_eq!(mode("reply.wav"), 0o644);
+}
+
 /// docs/security.md names the test of each claim; each must be there.
 #[test]
 fn every_claim_of_the_security_page_has_its_test() {

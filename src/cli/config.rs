@@ -1,6 +1,7 @@
 //! `hearken config`: where the configuration is, and what is in force.
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -83,9 +84,7 @@ pub fn run(args: &Args, config: &Config, named: Option<&Path>) -> anyhow::Result
 
 fn init(path: &Path) -> anyhow::Result<()> {
     let at = || format!("cannot write {}", path.display());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(at)?;
-    }
+    hearken::memory::make_folder_of(path).with_context(at)?;
     anyhow::ensure!(
         !path.exists(),
         "{} is there already; nothing was written",
@@ -94,6 +93,7 @@ fn init(path: &Path) -> anyhow::Result<()> {
     let file = std::fs::File::options()
         .write(true)
         .create_new(true)
+        .mode(0o600)
         .open(path);
     file.and_then(|mut f| f.write_all(ANNOTATED_DEFAULT.as_bytes()))
         .with_context(at)

@@ -4,8 +4,8 @@
 //! What is forgotten is overwritten in the file. A file that is damaged or somebody else's is set aside under another
 //! name, never deleted.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -250,7 +250,7 @@ impl From<rusqlite::Error> for Unusable {
 
 fn opened(file: &Path) -> Result<Connection, Unusable> {
     let system = |error: std::io::Error| Unusable::System(error.to_string());
-    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).map_err(system)?;
+    super::make_folder_of(file).map_err(system)?;
     // SQLite gives the files beside it the same mode.
     OpenOptions::new()
         .create(true)
@@ -258,6 +258,9 @@ fn opened(file: &Path) -> Result<Connection, Unusable> {
         .mode(0o600)
         .open(file)
         .map_err(system)?;
+    for suffix in ["", "-wal", "-shm"] {
+        close_to_others(&with(file, suffix));
+    }
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY)?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
@@ -300,15 +303,32 @@ fn opened(file: &Path) -> Result<Connection, Unusable> {
     Ok(connection)
 }
 
+/// The file of that name with something behind it.
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A conversation that came from elsewhere, out of a backup for one, may be open to others: no longer. What is no file, and
+/// what somebody else owns, stays as it is.
+fn close_to_others(file: &Path) {
+    let Ok(about) = std::fs::metadata(file) else {
+        return;
+    };
+    let mode = about.permissions().mode();
+    if about.is_file()
+        && mode & 0o077 != 0
+        && let Err(error) = std::fs::set_permissions(file, Permissions::from_mode(mode & 0o700))
+    {
+        tracing::warn!("others may read {}: {error}", file.display());
+    }
+}
+
 /// Gives the file, and SQLite's own beside it, another name.
 fn set_aside(file: &Path) -> std::io::Result<PathBuf> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_secs());
-    let with = |path: &Path, suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
     let free = |n: &u32| !with(file, &format!(".{now}-{n}")).exists();
     let number = (1..1_000).find(free).unwrap_or(1_000);
     let aside = with(file, &format!(".{now}-{number}"));
@@ -395,8 +415,6 @@ fn done(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn open(file: &Path) -> (Keeper, Recalled) {
@@ -460,6 +478,31 @@ mod tests {
         assert_eq!(latest(&Connection::open(&file).unwrap(), 8).unwrap(), []);
         drop(keeper);
         assert!(open(&file).1.turns.is_empty());
+    }
+
+    #[test]
+    fn what_others_could_read_is_closed_to_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("below/conversation.db");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (keeper, _) = open(&file);
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
+        keeper.add("question", "answer");
+        drop(keeper);
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        let (keeper, recalled) = open(&file);
+        assert_eq!(recalled.turns.len(), 1);
+        assert_eq!(mode(&file), 0o600);
+        drop(keeper);
+        // So is what is set aside.
+        std::fs::write(&file, "no database").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+        let (_keeper, recalled) = open(&file);
+        assert!(recalled.told.unwrap().contains("set aside"));
+        for path in std::fs::read_dir(file.parent().unwrap()).unwrap() {
+            let path = path.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn recall(file: &Path) -> bool {
 /// When the folder cannot be written.
 pub fn keep(file: &Path, muted: bool) -> std::io::Result<()> {
     if muted {
-        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
+        super::make_folder_of(file)?;
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600).open(file)?;
         return Ok(());

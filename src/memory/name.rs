@@ -49,7 +49,7 @@ pub fn keep(file: &Path, name: &str, configured: &str) -> std::io::Result<()> {
     };
     let text = toml::to_string(&said).map_err(std::io::Error::other)?;
     let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    super::make_folder_of(file)?;
     // A temporary file is its owner's alone, and stays so under its new name.
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(text.as_bytes())?;

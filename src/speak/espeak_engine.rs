@@ -241,6 +241,22 @@ mod tests {
             .collect()
     }
 
+    /// What the spoken form should have taken out already: it is read, or passed over, and nothing is waited for or opened.
+    #[test]
+    fn speech_markup_is_no_order() {
+        let (plain, rate) = synthesize("Hello there.", "en", 100).unwrap();
+        for text in [
+            "<speak><break time='1h'/>Hello there.</speak>",
+            "Hello <break time=\"3600s\"/> there.",
+            "<prosody rate=\"x-slow\">Hello there.</prosody>",
+            "Hello <audio src=\"file:///etc/passwd\"/> there.",
+        ] {
+            let (sound, _) = synthesize(text, "en", 100).unwrap();
+            let most = plain.len() + 15 * rate as usize;
+            assert!(sound.len() < most, "{text}: {} samples", sound.len());
+        }
+    }
+
     #[test]
     fn finds_the_punctuation_behind_what_was_read_ahead() {
         for (read, end) in [

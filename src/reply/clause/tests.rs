@@ -288,3 +288,18 @@ fn a_hundred_kilobytes_in_one_piece_or_in_many() {
     let text = "The quick brown fox, it seems, jumps. Over 3.5 lazy dogs! ".repeat(2_000);
     assert_eq!(split(&text), by_characters(&text));
 }
+
+#[test]
+fn a_megabyte_without_a_space_is_cut_into_clauses() {
+    for letter in ["a", "ä", "가", "-"] {
+        let text = letter.repeat(1_000_000 / letter.len());
+        for clauses in [split(&text), by_characters(&text)] {
+            assert!(
+                clauses
+                    .iter()
+                    .all(|clause| clause.chars().count() <= LONGEST)
+            );
+            assert_eq!(clauses.concat(), text);
+        }
+    }
+}

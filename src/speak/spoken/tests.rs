@@ -339,3 +339,25 @@ fn very_long_texts_take_no_longer_than_their_length_asks() {
         );
     }
 }
+
+/// What a speech engine might obey is left out or said, and nothing else.
+#[test]
+fn speech_markup_is_no_order() {
+    for (text, said) in [
+        (
+            "<speak><break time='1h'/>Hello there.</speak>",
+            "Hello there.",
+        ),
+        (
+            "Hello <prosody rate=\"x-slow\" volume=\"+40dB\">there</prosody>.",
+            "Hello there.",
+        ),
+        (
+            "Hello <audio src=\"file:///etc/passwd\"/>there.",
+            "Hello there.",
+        ),
+        ("<voice name='nobody'>Hello</voice> there.", "Hello there."),
+    ] {
+        assert_eq!(form(text, "en"), said, "{text}");
+    }
+}
