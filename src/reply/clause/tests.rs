@@ -291,7 +291,7 @@ fn a_hundred_kilobytes_in_one_piece_or_in_many() {
 
 #[test]
 fn a_megabyte_without_a_space_is_cut_into_clauses() {
-    for letter in ["a", "ä", "가", "-"] {
+    for letter in ["a", "ä", "가"] {
         let text = letter.repeat(1_000_000 / letter.len());
         for clauses in [split(&text), by_characters(&text)] {
             assert!(
