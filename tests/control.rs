@@ -290,6 +290,9 @@ async fn a_reply_is_stopped_and_what_is_to_be_said_waits_for_it() {
     house.ending.await.unwrap().unwrap();
 }
 
+/// By so much more a turn may take under attack, on a machine with two cores that are busy with the attack.
+const DELAY: Duration = Duration::from_millis(300);
+
 /// How long half of so many turns take at most.
 async fn half_of(turns: usize, house: &mut House) -> Duration {
     let mut took = Vec::new();
@@ -339,11 +342,8 @@ async fn hostile_programs_delay_no_turn() {
         thread.join().unwrap();
     }
     eprintln!("half of the turns took {alone:?} at most, and {attacked:?} under attack");
-    // The attackers take cores as well, which this does not forbid; a conversation that waits for them takes seconds.
-    assert!(
-        attacked < 3 * alone + Duration::from_secs(1),
-        "{alone:?}, {attacked:?}"
-    );
+    // The attackers take cores as well, which this does not forbid; a conversation that waits for them takes longer.
+    assert!(attacked < alone + DELAY, "{alone:?}, {attacked:?}");
     // Nor does whoever supervises hearken take it for dead.
     let silent = {
         let signs = house.signs.lock().unwrap();

@@ -9,8 +9,8 @@ use hearken::daemon;
 use hearken::event::Event;
 use hearken::turn::conductor::Ending;
 
-use super::devices::Unpluggable;
 use super::room::*;
+use super::unpluggable::Unpluggable;
 use crate::scripted::Writes;
 
 const SAID: &[&str] = &["Samantha, tell me a story.", "Samantha, and then?"];

@@ -6,16 +6,11 @@ mod attention;
 mod broken;
 mod commands;
 mod devices;
-mod faults;
-#[path = "../support/http_server.rs"]
-#[allow(dead_code)]
-mod http_server;
 mod orders;
 mod over_reply;
 mod room;
 #[path = "../support/scripted.rs"]
 #[allow(dead_code)] // Each test takes what it needs.
 mod scripted;
-#[path = "../support/table.rs"]
-mod table;
 mod thinking;
+mod unpluggable;

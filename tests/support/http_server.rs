@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// What the server does on a connection, once the request is there.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub enum Step {
     Drip(Vec<u8>),
     /// Sends bytes over and over until the other side closes.
     Flood(Vec<u8>),
+    /// Does nothing until it is told to go on.
+    Wait(Arc<Notify>),
     /// Does nothing until the other side closes.
     Hang,
 }
@@ -132,6 +134,10 @@ impl Log {
                     }
                     self.flooded.fetch_add(bytes.len(), Ordering::Relaxed);
                 },
+                Step::Wait(told) => {
+                    told.notified().await;
+                    Ok(())
+                }
                 Step::Hang => {
                     let mut one = [0];
                     while socket.read(&mut one).await.is_ok_and(|read| read > 0) {}

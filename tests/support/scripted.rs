@@ -99,6 +99,8 @@ pub enum Writes {
     Panics(&'static [&'static str]),
     /// When it is told to.
     Late(Arc<Notify>, &'static [&'static str]),
+    /// These words, and when it is told to, the rest.
+    Then(&'static [&'static str], Arc<Notify>, Box<Writes>),
     /// What another one writes.
     Asks(Arc<dyn LanguageModel>),
 }
@@ -132,6 +134,42 @@ impl ScriptedModel {
     }
 }
 
+impl ScriptedModel {
+    fn written(&self, writes: Writes) -> TextStream {
+        let pieces = |text: &[&str]| text.iter().map(|t| Ok((*t).to_owned())).collect::<Vec<_>>();
+        match writes {
+            Writes::Text(text) => futures_util::stream::iter(pieces(text)).boxed(),
+            Writes::Fails(error) => futures_util::stream::iter([Err(error)]).boxed(),
+            Writes::BreaksOff(text, error) => {
+                let mut pieces = pieces(text);
+                pieces.push(Err(error));
+                futures_util::stream::iter(pieces).boxed()
+            }
+            Writes::Hangs => futures_util::stream::pending().boxed(),
+            Writes::Panics(text) => {
+                let bug = futures_util::stream::once(async { panic!("scripted") });
+                futures_util::stream::iter(pieces(text)).chain(bug).boxed()
+            }
+            Writes::Late(told, text) => {
+                futures_util::stream::once(async move { told.notified_owned().await })
+                    .flat_map(move |()| futures_util::stream::iter(pieces(text)))
+                    .boxed()
+            }
+            Writes::Then(text, told, rest) => {
+                let rest = self.written(*rest);
+                let told = futures_util::stream::once(async move { told.notified_owned().await });
+                let mut rest = Some(rest);
+                let rest = told.flat_map(move |()| rest.take().unwrap());
+                futures_util::stream::iter(pieces(text)).chain(rest).boxed()
+            }
+            Writes::Asks(other) => {
+                let messages = self.asked.lock().unwrap().last().cloned();
+                other.reply(messages.unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl LanguageModel for ScriptedModel {
     fn is_local(&self) -> bool {
         self.local.load(Ordering::Relaxed)
@@ -139,29 +177,9 @@ impl LanguageModel for ScriptedModel {
 
     fn reply(&self, messages: Vec<Message>) -> TextStream {
         self.asked.lock().unwrap().push(messages);
-        let pieces = |text: &[&str]| text.iter().map(|t| Ok((*t).to_owned())).collect::<Vec<_>>();
-        match self.script.lock().unwrap().pop_front() {
-            Some(Writes::Text(text)) => futures_util::stream::iter(pieces(text)).boxed(),
-            Some(Writes::Fails(error)) => futures_util::stream::iter([Err(error)]).boxed(),
-            Some(Writes::BreaksOff(text, error)) => {
-                let mut pieces = pieces(text);
-                pieces.push(Err(error));
-                futures_util::stream::iter(pieces).boxed()
-            }
-            Some(Writes::Hangs) => futures_util::stream::pending().boxed(),
-            Some(Writes::Panics(text)) => {
-                let bug = futures_util::stream::once(async { panic!("scripted") });
-                futures_util::stream::iter(pieces(text)).chain(bug).boxed()
-            }
-            Some(Writes::Late(told, text)) => {
-                futures_util::stream::once(async move { told.notified_owned().await })
-                    .flat_map(move |()| futures_util::stream::iter(pieces(text)))
-                    .boxed()
-            }
-            Some(Writes::Asks(other)) => {
-                let messages = self.asked.lock().unwrap().last().cloned();
-                other.reply(messages.unwrap_or_default())
-            }
+        let next = self.script.lock().unwrap().pop_front();
+        match next {
+            Some(writes) => self.written(writes),
             None => futures_util::stream::empty().boxed(),
         }
     }
