@@ -160,6 +160,9 @@ async fn transcription(table: &mut Table) {
     }
 }
 
+/// What it is called, and what the model does then.
+type Fault = (&'static str, fn() -> Writes);
+
 fn refused() -> ModelError {
     ModelError::Unreachable {
         at: "http://127.0.0.1:1/v1".into(),
@@ -169,7 +172,7 @@ fn refused() -> ModelError {
 
 /// The language model fails in every way that it has: before it has written anything, and in the middle of a reply.
 async fn model(table: &mut Table) {
-    let faults: [(&str, fn() -> Writes); 5] = [
+    let faults: [Fault; 5] = [
         ("the language model cannot be reached", || {
             Writes::Fails(refused())
         }),
