@@ -10,6 +10,8 @@ use crate::trial::alone;
 
 /// `Exit::Model` of the program: the file is at fault.
 const MODEL: i32 = 6;
+/// `Exit::Memory`: where llama.cpp gives up while it loads, nobody can tell which it was.
+const MEMORY: i32 = 75;
 
 fn text(made: &mut Made, text: &str) {
     made.number(8, text.len() as u64);
@@ -113,7 +115,8 @@ fn a_wrong_language_model_ends_the_program_with_a_sentence() {
             drop(lifeline);
             let said = String::from_utf8_lossy(&ended.stderr);
             prop_assert_eq!(ended.status.signal(), None, "{}", said);
-            prop_assert_eq!(ended.status.code(), Some(MODEL), "{}", said);
+            let code = ended.status.code();
+            prop_assert!(matches!(code, Some(MODEL | MEMORY)), "{code:?}: {said}");
             let sentence = said.strip_suffix('\n').unwrap_or_default();
             let is_one =
                 sentence.starts_with("hearken-llm: ") && !sentence.contains(char::is_control);
