@@ -411,7 +411,8 @@ fn keeper(file: &Path, turns: usize, history: &mut History, bus: &Bus) -> Option
 }
 
 /// Holds one conversation until `shutdown`, the end of the recordings, or the loss of a device. The ear's thread has
-/// ended when it returns; the threads `transcribe`, `voice` and `player` have nothing left to do and are ending.
+/// ended when it returns; the threads `transcribe`, `voice` and `player` have nothing left to do and are ending, unless one hangs
+/// ([`crate::work::is_left_behind`]).
 ///
 /// # Errors
 /// [`Ending`].

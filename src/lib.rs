@@ -37,7 +37,7 @@ mod spelling;
 pub mod threads;
 pub mod turn;
 pub mod weights;
-mod work;
+pub mod work;
 
 /// What is logged of every thread that breaks, so that it is found in a log.
 pub const BUG: &str = "this is a bug in hearken, please report it";

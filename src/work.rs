@@ -4,6 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+
+/// A thread is not waited for any more, and goes on.
+pub(crate) fn leave_behind() {
+    LEFT_BEHIND.store(true, Ordering::Relaxed);
+}
+
+/// Whether a thread that computes may still be there: the libraries must not be taken down under it, as the ordinary end of a process does.
+pub fn is_left_behind() -> bool {
+    LEFT_BEHIND.load(Ordering::Relaxed)
+}
+
 /// The work of one thread. Its clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Work(Arc<Inner>);

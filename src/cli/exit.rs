@@ -70,7 +70,15 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         eprintln!("hearken: {}", one_line(&format!("{error:#}")));
     }
     let code = error.chain().find_map(code).unwrap_or(OTHER);
-    if let Some(Ending::Hangs(_)) = error.chain().find_map(|c| c.downcast_ref()) {
+    match error.chain().find_map(|c| c.downcast_ref()) {
+        Some(Ending::Hangs(_)) => signal::leave(code),
+        _ => ended(code),
+    }
+}
+
+/// Ends with `code`; at once where a thread was left behind that computes, which an ordinary end would take the libraries from.
+pub fn ended(code: u8) -> ExitCode {
+    if hearken::work::is_left_behind() {
         signal::leave(code);
     }
     ExitCode::from(code)

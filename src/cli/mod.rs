@@ -185,7 +185,7 @@ fn finds_the_socket(set: &str) -> bool {
 
 fn outcome(result: anyhow::Result<()>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => exit::ended(0),
         Err(error) => exit::report(&error),
     }
 }

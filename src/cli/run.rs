@@ -68,6 +68,8 @@ const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// Before what is said of a device that is not there; who waits never ends with it.
 const NOT_WAITED: &str = "not started (`hearken run --wait` waits for its devices)";
+/// The system may look for a server's name for half a minute, which nobody waits for at the end.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 /// So long the last lines may take after everything has stopped.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -101,7 +103,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     };
     daemon::open_onnx(&store)?;
     let json = args.json;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let stop = Stop::on_signals()?;
         let mind = Mind::open(config, &store).await?;
         let name_file = store.name_file();
@@ -252,7 +254,9 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
         mind.lock().await.stop().await;
         outcome?;
         stop.outcome()
-    })
+    });
+    runtime.shutdown_timeout(LAST_LOOK);
+    outcome
 }
 
 /// What only one program has at a time.

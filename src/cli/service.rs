@@ -97,7 +97,9 @@ fn place() -> anyhow::Result<Place> {
 }
 
 fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyhow::Result<()> {
-    can_serve(config)?;
+    if !print {
+        can_serve(config)?;
+    }
     let service = service(config, source)?;
     let text = match place {
         Place::Systemd(_) if print => unit::systemd(&service, &unit::containment())?,
@@ -134,7 +136,8 @@ fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyh
 /// A service has none of the variables of the shell that installs it, and a unit is no place for a key.
 fn can_serve(config: &Config) -> Result<(), ConfigError> {
     let key_env = &config.reply.server.key_env;
-    if config.reply.backend != Backend::Server || key_env.is_empty() {
+    let needed = config.reply.backend == Backend::Server && !key_env.is_empty();
+    if !needed || manager_has(key_env) {
         return Ok(());
     }
     Err(ConfigError::Invalid {
@@ -143,6 +146,16 @@ fn can_serve(config: &Config) -> Result<(), ConfigError> {
             "a service does not have the variable {key_env} of your shell; put the key into a file with mode 0600 and set \
              reply.server.key_file instead"
         ),
+    })
+}
+
+/// Whether the session's service manager hands the variable to its services, as one of `~/.config/environment.d` is.
+fn manager_has(variable: &str) -> bool {
+    let environment = quietly("systemctl", &["--user", "show-environment"]);
+    environment.is_ok_and(|output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut names = text.lines().filter_map(|line| line.split_once('='));
+        names.any(|(name, _)| name == variable)
     })
 }
 

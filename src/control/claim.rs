@@ -22,8 +22,8 @@ pub enum ClaimError {
     },
     /// Another daemon, with another control socket or none, holds the conversation.
     #[error(
-        "hearken runs already{by} and holds the conversation of {folder}; end that one, or give this one a conversation of its \
-         own with memory.file"
+        "hearken runs already{by} and holds the conversation of {folder}; end that one, or give this one a conversation in \
+         a folder of its own with memory.file"
     )]
     Held {
         /// ` as process N`, when that is known.

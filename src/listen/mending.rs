@@ -2,22 +2,24 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
 
 /// Opens a transcriber, each time anew.
 pub type OpenTranscriber<T> = Box<dyn FnMut() -> Result<T, TranscribeError> + Send>;
 
-/// So often in a row none can be opened before it is given up.
-const MOST_REFUSALS: u32 = 5;
+/// When none could be opened for so long it is given up: whoever exchanges its file is done by then.
+const GIVES_UP: Duration = Duration::from_secs(300);
 
 /// A transcriber with successors.
 pub struct Mending<T> {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<T>,
     open: OpenTranscriber<T>,
-    /// So often in a row none could be opened.
-    refusals: u32,
+    /// Since when none could be opened.
+    refused_since: Option<Instant>,
+    gives_up: Duration,
     expected: String,
 }
 
@@ -27,7 +29,8 @@ impl<T: Transcriber> Mending<T> {
         Self {
             inner: Some(inner),
             open,
-            refusals: 0,
+            refused_since: None,
+            gives_up: GIVES_UP,
             expected: String::new(),
         }
     }
@@ -50,12 +53,12 @@ impl<T: Transcriber> Mending<T> {
                 });
                 match opened {
                     Ok(inner) => {
-                        self.refusals = 0;
+                        self.refused_since = None;
                         self.inner.insert(inner)
                     }
                     Err(error) => {
-                        self.refusals += 1;
-                        return Err(match self.refusals < MOST_REFUSALS {
+                        let since = *self.refused_since.get_or_insert_with(Instant::now);
+                        return Err(match since.elapsed() < self.gives_up {
                             true => error,
                             false => TranscribeError::WornOut(error.to_string()),
                         });
@@ -176,7 +179,12 @@ mod tests {
             let error = mending.transcribe(&[], &AtomicBool::new(false));
             matches!(error.unwrap_err(), TranscribeError::WornOut(_))
         };
-        let given_up: Vec<_> = (0..=MOST_REFUSALS).map(|_| read()).collect();
-        assert_eq!(given_up, [false, false, false, false, false, true]);
+        assert_eq!([read(), read(), read()], [false; 3]);
+        mending.gives_up = Duration::ZERO;
+        assert!(
+            mending
+                .transcribe(&[], &AtomicBool::new(false))
+                .is_err_and(|error| matches!(error, TranscribeError::WornOut(_)))
+        );
     }
 }

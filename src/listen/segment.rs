@@ -138,7 +138,7 @@ impl Segmenter {
     /// The next samples (mono, 16 kHz, any number). What they bring about is appended to `out`, in order.
     ///
     /// # Errors
-    /// When the detector cannot be run; it will not run later either.
+    /// When the detector cannot be run.
     pub fn hear(&mut self, samples: &[f32], out: &mut Vec<Heard>) -> Result<(), OnnxError> {
         self.hear_both(samples, samples, out)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
-use crate::work::Work;
+use crate::work::{self, Work};
 
 /// What was called off ends within this, or the thread is left behind.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -57,11 +57,11 @@ impl Worker {
             .spawn(move || {
                 let mut expected: Arc<str> = Arc::from("");
                 while let Some(job) = waiting.blocking_recv() {
+                    current.begin(&job.abort);
                     if job.expected != expected {
                         expected = Arc::clone(&job.expected);
                         transcriber.expect(&expected);
                     }
-                    current.begin(&job.abort);
                     let off = closed.load(Ordering::Acquire) || job.abort.load(Ordering::Relaxed);
                     let (samples, abort) = (&job.samples[..], &*job.abort);
                     let result = match job.look {
@@ -78,7 +78,8 @@ impl Worker {
                         }
                     };
                     current.end();
-                    if let Err(TranscribeError::WornOut(_)) = result {
+                    if let Err(error @ TranscribeError::WornOut(_)) = &result {
+                        tracing::error!("{error}");
                         current.wear_out();
                     }
                     // Nobody waits any more: nothing is lost.
@@ -183,6 +184,7 @@ impl Drop for Worker {
         while !thread.is_finished() {
             if Instant::now() > until {
                 tracing::warn!("speech-to-text does not come back; it is left behind");
+                work::leave_behind();
                 return;
             }
             thread::sleep(Duration::from_millis(5));

@@ -95,6 +95,9 @@ impl Keeper {
             Err(Unusable::System(reason)) => return Err(unusable(reason)),
             Err(Unusable::NotOurs(reason)) => {
                 let aside = set_aside(file).map_err(|error| unusable(error.to_string()))?;
+                for suffix in ["", "-wal", "-shm"] {
+                    close_to_others(&with(&aside, suffix));
+                }
                 recalled.told = Some(format!(
                     "{} {reason}; it was set aside as {}, and a new one begun",
                     file.display(),
@@ -209,10 +212,11 @@ pub fn clear_left(file: &Path, failed: impl Fn(String) + Send + 'static, told: T
         }
         told(outcome);
     };
-    if let Err(error) = std::thread::Builder::new()
+    let begun = std::thread::Builder::new()
         .name("memory".into())
-        .spawn(clear)
-    {
+        .spawn(clear);
+    if let Err(error) = begun {
+        // Whoever waits for `told` is answered: it is dropped.
         tracing::error!("nothing is forgotten: {error}");
     }
 }
@@ -258,9 +262,6 @@ fn opened(file: &Path) -> Result<Connection, Unusable> {
         .mode(0o600)
         .open(file)
         .map_err(system)?;
-    for suffix in ["", "-wal", "-shm"] {
-        close_to_others(&with(file, suffix));
-    }
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY)?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
@@ -277,6 +278,9 @@ fn opened(file: &Path) -> Result<Connection, Unusable> {
         return Err(Unusable::NotOurs(format!(
             "has layout {layout}, which this hearken does not know"
         )));
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        close_to_others(&with(file, suffix));
     }
     let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {

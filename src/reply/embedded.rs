@@ -88,7 +88,7 @@ impl EmbeddedSettings {
     }
 }
 
-/// Why the server was not even started. All are permanent.
+/// Why the server was not even started.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// Install hearken as a whole.

@@ -32,12 +32,14 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// hearken cannot begin yet, and says what it waits for; so long at least nothing is wrong with that.
+/// hearken cannot begin yet, and says what it waits for; so long at least nothing is wrong with that. It lives: who has taken over from
+/// another is watched already.
 pub fn waiting(why: &str, patience: Duration) {
     let micros = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
     tell(&[
         NotifyState::Status(why),
         NotifyState::ExtendTimeoutUsec(micros),
+        NotifyState::Watchdog,
     ]);
 }
 

@@ -1,22 +1,24 @@
 //! A voice that breaks is begun anew: one clause is lost, and the next is said by another.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use super::voice::{Speech, Voice, VoiceError};
 
 /// Opens a voice, each time anew.
 pub type OpenVoice = Box<dyn FnMut() -> Result<Box<dyn Voice>, VoiceError> + Send>;
 
-/// So often in a row none can be opened before it is given up.
-const MOST_REFUSALS: u32 = 5;
+/// When none could be opened for so long it is given up: whoever exchanges its file is done by then.
+const GIVES_UP: Duration = Duration::from_secs(300);
 
 /// A voice with successors.
 pub struct Mending {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<Box<dyn Voice>>,
     open: OpenVoice,
-    /// So often in a row none could be opened.
-    refusals: u32,
+    /// Since when none could be opened.
+    refused_since: Option<Instant>,
+    gives_up: Duration,
     name: String,
     /// Percent of its own speed, once it was set.
     rate: Option<u32>,
@@ -29,7 +31,8 @@ impl Mending {
             name: inner.name(),
             inner: Some(inner),
             open,
-            refusals: 0,
+            refused_since: None,
+            gives_up: GIVES_UP,
             rate: None,
         }
     }
@@ -51,12 +54,12 @@ impl Mending {
                     .unwrap_or_else(|_| Err(VoiceError::Failed("it breaks as it begins".into())));
                 match opened {
                     Ok(inner) => {
-                        self.refusals = 0;
+                        self.refused_since = None;
                         self.inner.insert(inner)
                     }
                     Err(error) => {
-                        self.refusals += 1;
-                        return Err(match self.refusals < MOST_REFUSALS {
+                        let since = *self.refused_since.get_or_insert_with(Instant::now);
+                        return Err(match since.elapsed() < self.gives_up {
                             true => error,
                             false => VoiceError::WornOut(error.to_string()),
                         });
@@ -150,7 +153,9 @@ mod tests {
             let error = mending.say("a").unwrap_err();
             matches!(error, VoiceError::WornOut(_))
         };
-        let given_up: Vec<_> = (0..=MOST_REFUSALS).map(|_| say()).collect();
-        assert_eq!(given_up, [false, false, false, false, false, true]);
+        assert_eq!([say(), say(), say()], [false; 3]);
+        mending.gives_up = Duration::ZERO;
+        let error = mending.say("a").unwrap_err();
+        assert!(matches!(error, VoiceError::WornOut(_)));
     }
 }

@@ -115,7 +115,8 @@ fn serve(
             work.end();
             result
         };
-        if let Err(VoiceError::WornOut(_)) = result {
+        if let Err(error @ VoiceError::WornOut(_)) = &result {
+            tracing::error!("{error}");
             work.wear_out();
         }
         if unwanted() {

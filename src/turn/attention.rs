@@ -374,6 +374,7 @@ mod tests {
             wanted("Paris, Rome and Berlin.")
         );
         assert_eq!(regard("Tom, can you pass me the salt?"), PLAINLY_OTHER);
+        assert_eq!(regard("Emma, can you help me?"), PLAINLY_OTHER);
         assert_eq!(regard("Dinner is ready, honey."), PLAINLY_OTHER);
         assert_eq!(regard("I wasn't talking to you."), PLAINLY_OTHER);
         for text in [

@@ -190,6 +190,10 @@ fn judged(said: &Interruption<'_>) -> Verdict {
         return Verdict::Stop;
     }
     let one_word = is_one_word(said.text);
+    // What whisper makes of "mm-hmm"; in any other place it is somebody's name.
+    if one_word && plain_words(said.text).iter().all(|word| word == "emma") {
+        return undecided;
+    }
     // What whisper makes of the first syllables of "speak louder" is some word or other.
     let begun = !said.over && said.voiced_ms < SENTENCE_MS;
     // Nobody says a word three times but to stop somebody: it is what whisper makes of "yeah, yeah, yeah".
@@ -316,8 +320,7 @@ mod tests {
             ("How far is it? How far is it?", Verdict::Stop),
             ("Uh-huh. Uh-huh.", Verdict::CarryOn),
             ("Okay. Okay.", Verdict::CarryOn),
-            ("Emma. Emma.", Verdict::CarryOn),
-            ("Ella. Ella.", Verdict::Unclear),
+            ("Emma. Emma.", Verdict::Unclear),
             ("Tha. Tha. Tha.", Verdict::Unclear),
             ("Speak loud. Speak loud.", Verdict::Unclear),
         ] {
@@ -375,6 +378,7 @@ mod tests {
         // The whole, whose length is not asked for, is judged as ever.
         assert_eq!(judge("A man.", 0), Verdict::Stop);
         assert_eq!(judge("Amen.", 0), Verdict::CarryOn);
+        assert_eq!(judge("Emma.", 0), Verdict::CarryOn);
         assert_eq!(judge("Yeah.", 0), Verdict::CarryOn);
         assert_eq!(judge("Yeah.", 256), Verdict::CarryOn);
     }

@@ -129,7 +129,11 @@ async fn bugs(table: &mut Table) {
     }
     for when in [When::Idle, When::Thinking, When::Speaking, When::Held] {
         let mut house = house(when, "", None, quick(), PATIENT).await;
-        house.room.feed.play(vec![TIRING; 512]);
+        // An ear that naps listens to several frames at a time.
+        house
+            .room
+            .feed
+            .play([vec![TIRING; 512], vec![0.0; 4_096]].concat());
         tokio::time::sleep(SHOWS).await;
         house.end().await;
         table.add(house.row("the ear's speech detector fails").await);

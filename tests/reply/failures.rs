@@ -67,7 +67,7 @@ async fn a_server_is_looked_for_before_it_is_needed() {
         ("404 Not Found", true),
         ("503 Service Unavailable", true),
         ("401 Unauthorized", false),
-        ("403 Forbidden", false),
+        ("403 Forbidden", true),
     ] {
         let server = Server::start(vec![vec![plain(status, "", "{}")]]).await;
         let looked = look(server.url()).await;

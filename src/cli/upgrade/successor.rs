@@ -31,6 +31,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who is to go on has taken over within this, or is ended: it has loaded its models, and waited for whoever speaks.
 pub const TAKES_OVER_WITHIN: Duration = Duration::from_secs(300);
+/// What has been handed over is known within this: the conversation's threads end before.
+const HANDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What this program does about wishes for another one.
 pub struct Upgrader {
@@ -179,12 +181,17 @@ impl Upgrader {
                                 child.wait().await
                             }
                             () = late => {
-                                too_late = !goes_on();
+                                // What it has just been handed is known here when all that sounds has been said.
+                                let ended = tokio::time::timeout(HANDED_WITHIN, child.wait()).await;
+                                too_late = ended.is_err() && !goes_on();
                                 // It may hang so that no wish to end reaches it.
                                 if too_late && let Err(error) = child.start_kill() {
                                     tracing::warn!("the new program cannot be ended: {error}");
                                 }
-                                child.wait().await
+                                match ended {
+                                    Ok(status) => status,
+                                    Err(_) => child.wait().await,
+                                }
                             }
                         };
                         let ended = Ended::of(status);

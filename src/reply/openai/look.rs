@@ -34,7 +34,8 @@ impl Client {
             }
         };
         match answered.status().as_u16() {
-            status @ (401 | 403) => Err(ModelError::Unauthorized { at: at(), status }),
+            // A key that may not list models (403) may well ask them.
+            status @ 401 => Err(ModelError::Unauthorized { at: at(), status }),
             _ => Ok(()),
         }
     }

@@ -106,7 +106,7 @@ impl Conductor {
         let ordered: Vec<usize> = (0..self.to_say.len())
             .filter(|at| self.to_say[*at].is_ordered())
             .collect();
-        if ordered.len() >= MOST_WAITING {
+        if saying.is_ordered() && ordered.len() >= MOST_WAITING {
             self.to_say.remove(ordered[0]);
         }
         self.to_say.push_back(saying);

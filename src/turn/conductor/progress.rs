@@ -32,7 +32,9 @@ impl Conductor {
     /// Goes on, unless there is a reason to end.
     pub(super) fn unless(&mut self, ending: Option<Ending>) -> Result<(), Ending> {
         let Some(ending) = ending else { return Ok(()) };
+        self.conclude();
         self.take(Input::Shutdown);
+        self.company.player.flush();
         Err(ending)
     }
 
