@@ -182,7 +182,8 @@ fn judged(said: &Interruption<'_>) -> Verdict {
         }
     }
     // "Turn it", and after a moment: "down". "Wait" is worth more than "wait a moment".
-    let more = !said.whole && !(said.over && stops) && said.voiced_ms < COMMAND_MS;
+    let known = said.whole || (said.over && stops);
+    let more = !known && said.voiced_ms < COMMAND_MS;
     if more && may_become_command(&once(wanted), said.language) {
         return Verdict::Unclear;
     }
