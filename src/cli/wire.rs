@@ -13,12 +13,24 @@ use serde_json::{Value, json};
 
 /// It does not run, or cannot be reached.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "hearken does not run, or not with the control socket {socket}: {reason}; start it with `hearken run`"
-)]
-pub struct NotRunning {
-    socket: PathBuf,
-    reason: std::io::Error,
+pub enum NotRunning {
+    /// Nobody is there.
+    #[error(
+        "hearken does not run, or not with the control socket {socket}: {reason}; start it with `hearken run`"
+    )]
+    Absent {
+        socket: PathBuf,
+        reason: std::io::Error,
+    },
+    /// Who was there closed the connection.
+    #[error(
+        "the hearken at {socket} {reason}; where another has taken its place, as after an update, ask that one by the same command, or \
+         else start it with `hearken run`"
+    )]
+    Ended {
+        socket: PathBuf,
+        reason: std::io::Error,
+    },
 }
 
 /// It runs, and says nothing.
@@ -59,7 +71,7 @@ impl Wire {
             let stream = UnixStream::connect(socket)?;
             Ok((stream.try_clone()?, stream))
         };
-        let (read, stream) = connect().map_err(|reason| NotRunning {
+        let (read, stream) = connect().map_err(|reason| NotRunning::Absent {
             socket: socket.to_owned(),
             reason,
         })?;
@@ -92,7 +104,7 @@ impl Wire {
                 bail!(Silent(self.socket.clone()))
             }
             Some(Err(reason)) => bail!(self.ended(reason)),
-            None => bail!(self.ended(std::io::Error::other("it has ended"))),
+            None => bail!(self.ended(std::io::Error::other("has ended"))),
         };
         serde_json::from_str(&line).context("hearken answered nonsense")
     }
@@ -100,10 +112,10 @@ impl Wire {
     fn ended(&self, reason: std::io::Error) -> NotRunning {
         // A closed connection is not a closed pipe behind us, which is no failure.
         let reason = match reason.kind() {
-            std::io::ErrorKind::BrokenPipe => std::io::Error::other("it has ended"),
-            _ => reason,
+            std::io::ErrorKind::BrokenPipe => std::io::Error::other("has ended"),
+            _ => std::io::Error::other(format!("is gone ({reason})")),
         };
-        NotRunning {
+        NotRunning::Ended {
             socket: self.socket.clone(),
             reason,
         }
