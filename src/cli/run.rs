@@ -368,14 +368,17 @@ where
 fn print(mut events: Receiver<Event>, json: bool, attention: Mode, name: &str) {
     let terminal = std::io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-    let logged =
-        terminal && std::io::stderr().is_terminal() && std::env::var_os("HEARKEN_LOG").is_none();
+    let together = match terminal {
+        true => std::io::stderr().is_terminal(),
+        false => super::is_journal(),
+    };
+    let logged = together && std::env::var_os("HEARKEN_LOG").is_none();
     loop {
         let line = match events.blocking_recv() {
             Ok(event) if json => Some(event_json(&event)),
             // What was said is for who looks on, not for a file or a journal.
             Ok(Event::TurnFinished(_)) if !terminal => None,
-            // The log has said so already, on the same terminal.
+            // The log has said so already, on the same terminal or in the same journal.
             Ok(Event::Failed { .. }) if logged => None,
             Ok(event) => as_line(&event, colour, attention, name),
             Err(RecvError::Lagged(_)) => continue,
