@@ -23,6 +23,8 @@ pub struct Asked {
     pub turns: Vec<TurnReport>,
     /// When a reply began to sound, also one that was given up.
     pub first_sound: Option<Instant>,
+    /// When the first turn began, also one that was given up.
+    pub first_turn: Option<Instant>,
 }
 
 /// Somebody who asks, and listens.
@@ -49,6 +51,7 @@ impl Asking {
             ended: begun + length(question.end),
             turns: Vec::new(),
             first_sound: None,
+            first_turn: None,
         };
         let over = begun + length(question.samples.len());
         let (mut alive, mut speaking, mut last) = (false, false, begun);
@@ -66,7 +69,10 @@ impl Asking {
             last = Instant::now();
             match event {
                 Ok(Event::SpeechStarted) => speaking = true,
-                Ok(Event::TurnStarted { .. }) => (alive, speaking) = (true, false),
+                Ok(Event::TurnStarted { .. }) => {
+                    (alive, speaking) = (true, false);
+                    asked.first_turn.get_or_insert(last);
+                }
                 Ok(Event::ClauseStarted { .. }) => {
                     asked.first_sound.get_or_insert(last);
                 }

@@ -69,6 +69,12 @@ pub fn judge(turns: &[Taken], first_sound: Option<f64>) -> Outcome {
     }
 }
 
+/// Whether what was `answered` whole had been taken for finished before, and was taken back without a sound: nobody hears that, and
+/// it shows how near a cut-off is. `first_turn` is when the first turn began.
+pub fn taken_back(outcome: Outcome, first_turn: Option<f64>) -> bool {
+    outcome == Outcome::Answered && first_turn.is_some_and(|at| at < -EARLY_MS)
+}
+
 /// The gaps among the silences between clauses.
 pub fn gaps(silences: &[f64]) -> impl Iterator<Item = f64> {
     silences.iter().copied().filter(|ms| *ms > GAP_MS)
@@ -122,6 +128,13 @@ mod tests {
             ..taken(0.0)
         };
         assert_eq!(judge(&[failed], Some(900.0)), Outcome::Failed);
+    }
+
+    #[test]
+    fn what_was_taken_early_and_answered_whole_was_taken_back() {
+        assert!(taken_back(Outcome::Answered, Some(-900.0)));
+        assert!(!taken_back(Outcome::CutOff, Some(-900.0)));
+        assert!(!taken_back(Outcome::Answered, Some(200.0)));
     }
 
     #[test]

@@ -99,7 +99,12 @@ impl Report {
         cut.count()
     }
 
-    /// The same in percent of all.
+    /// Questions that were taken for finished too early, which nobody heard of.
+    pub fn taken_back(&self) -> usize {
+        self.turns.iter().filter(|turn| turn.taken_back).count()
+    }
+
+    /// The same as [`Report::cut_off`] in percent of all.
     pub fn cut_off_percent(&self) -> f64 {
         super::tenth(100.0 * self.cut_off() as f64 / self.turns.len().max(1) as f64)
     }
@@ -136,6 +141,7 @@ impl Report {
             "stages": stages.collect::<Vec<_>>(),
             "cut_off": self.cut_off(),
             "cut_off_percent": self.cut_off_percent(),
+            "taken_back": self.taken_back(),
             "unanswered": self.with(Outcome::Unanswered),
             "failed": self.with(Outcome::Failed),
             "gaps_ms": self.gaps(),
@@ -193,6 +199,10 @@ impl Report {
                 self.with(Outcome::Failed),
             ),
         ];
+        lines.push(format!(
+            "taken for finished too early, and taken back before a sound: {}",
+            self.taken_back()
+        ));
         lines.push(match gaps.len() {
             0 => format!("no gap over {GAP_MS:.0} ms between clauses"),
             n => format!(
@@ -279,6 +289,7 @@ pub mod tests {
         };
         let stages = |more: f64| [("endpoint", 640.0 + more), (PLAYED, 1_000.0 + more)];
         let mut late = turn("third <question>", Outcome::Answered, &stages(300.0));
+        late.taken_back = true;
         late.silences_ms = vec![20.0, 400.0];
         let turns = vec![
             turn("first question", Outcome::Answered, &stages(0.0)),
@@ -311,5 +322,6 @@ pub mod tests {
         assert!(conditions.contains("load average 1.5"), "{conditions}");
         let remarks = report.remarks().join("\n");
         assert!(remarks.contains("cut off 1 of 3 (33.3 %"), "{remarks}");
+        assert!(remarks.contains("before a sound: 1"), "{remarks}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::ask::Asked;
-use super::judge::{Outcome, Taken, judge};
+use super::judge::{Outcome, Taken, judge, taken_back};
 use super::questions::{Kind, Question};
 use super::stages::{self, Reached};
 
@@ -23,6 +23,9 @@ pub struct Turn {
     /// The pauses inside.
     pub pauses_ms: Vec<f64>,
     pub outcome: Outcome,
+    /// A turn was begun too early, and given up before a sound.
+    #[serde(default)]
+    pub taken_back: bool,
     /// How many turns it became.
     pub turns: usize,
     /// When the pipeline holds that the speech ended, and counts from.
@@ -50,6 +53,7 @@ impl Turn {
         let taken: Vec<Taken> = asked.turns.iter().map(taken).collect();
         let taken_ms = taken.last().map(|t| super::tenth(t.speech_end));
         let last = asked.turns.last();
+        let outcome = judge(&taken, asked.first_sound.map(after));
         let all = |of: fn(&hearken::event::TurnReport) -> &str| {
             let texts: Vec<&str> = asked.turns.iter().map(of).collect();
             texts.join(" | ")
@@ -61,7 +65,8 @@ impl Turn {
             speaker: question.speaker.clone(),
             seconds: super::tenth(super::ms(question.end)) / 1000.0,
             pauses_ms: question.pauses_ms.clone(),
-            outcome: judge(&taken, asked.first_sound.map(after)),
+            outcome,
+            taken_back: taken_back(outcome, asked.first_turn.map(after)),
             turns: taken.len(),
             taken_ms,
             stages_ms: last.map_or_else(Reached::new, |turn| {
@@ -102,6 +107,7 @@ pub mod tests {
             seconds: 2.5,
             pauses_ms: vec![600.0],
             outcome,
+            taken_back: false,
             turns: 1,
             taken_ms: Some(-3.1),
             stages_ms: stages.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
