@@ -49,26 +49,83 @@ pub(super) unsafe extern "C" fn choose(
             std::slice::from_raw_parts_mut(logits, length),
         )
     };
-    let index = |token: WhisperTokenId| usize::try_from(token).unwrap_or(0).min(logits.len());
-    let (first_timestamp, end) = (index(watch.first_timestamp), index(watch.end_of_text));
-    if tokens.is_empty() {
-        let (others, timestamps) = logits.split_at_mut(first_timestamp);
-        // Models of the kind that writes no timestamps have none to begin with.
-        if timestamps.iter().any(|logit| logit.is_finite()) {
-            others.fill(f32::NEG_INFINITY);
+    watch.choose(tokens.iter().map(|token| token.id), logits);
+}
+
+impl Watch {
+    /// Leaves of `logits`, one for each token of the vocabulary, what may follow what was `written`.
+    fn choose(
+        &mut self,
+        written: impl ExactSizeIterator<Item = WhisperTokenId>,
+        logits: &mut [f32],
+    ) {
+        let index = |token: WhisperTokenId| usize::try_from(token).unwrap_or(0).min(logits.len());
+        let (first_timestamp, end) = (index(self.first_timestamp), index(self.end_of_text));
+        if written.len() == 0 {
+            let (others, timestamps) = logits.split_at_mut(first_timestamp);
+            // Models of the kind that writes no timestamps have none to begin with.
+            if timestamps.iter().any(|logit| logit.is_finite()) {
+                others.fill(f32::NEG_INFINITY);
+            }
+            return;
         }
-        return;
+        self.text.clear();
+        self.text
+            .extend(written.filter(|&id| id < self.end_of_text && id < self.first_timestamp));
+        self.looped = guard::two_rounds(&self.text);
+        if self.looped.is_some() {
+            logits.fill(f32::NEG_INFINITY);
+            if let Some(end) = logits.get_mut(end) {
+                *end = 0.0;
+            }
+        }
     }
-    watch.text.clear();
-    let text = tokens.iter().map(|t| t.id);
-    watch
-        .text
-        .extend(text.filter(|&id| id < watch.end_of_text && id < watch.first_timestamp));
-    watch.looped = guard::two_rounds(&watch.text);
-    if watch.looped.is_some() {
-        logits.fill(f32::NEG_INFINITY);
-        if let Some(end) = logits.get_mut(end) {
-            *end = 0.0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const END: WhisperTokenId = 10;
+    const FIRST_TIMESTAMP: WhisperTokenId = 12;
+    const NEVER: f32 = f32::NEG_INFINITY;
+
+    fn watch() -> Watch {
+        Watch {
+            first_timestamp: FIRST_TIMESTAMP,
+            end_of_text: END,
+            text: Vec::new(),
+            looped: None,
         }
+    }
+
+    fn may_follow(watch: &mut Watch, written: &[WhisperTokenId], logits: &mut [f32]) -> Vec<usize> {
+        watch.choose(written.iter().copied(), logits);
+        let possible = logits.iter().enumerate().filter(|(_, l)| l.is_finite());
+        possible.map(|(token, _)| token).collect()
+    }
+
+    #[test]
+    fn a_timestamp_comes_first() {
+        assert_eq!(may_follow(&mut watch(), &[], &mut [1.0; 15]), [12, 13, 14]);
+    }
+
+    #[test]
+    fn who_has_no_timestamps_begins_with_what_there_is() {
+        let mut logits = [1.0; 15];
+        logits[FIRST_TIMESTAMP as usize..].fill(NEVER);
+        let all: Vec<usize> = (0..12).collect();
+        assert_eq!(may_follow(&mut watch(), &[], &mut logits), all);
+    }
+
+    #[test]
+    fn behind_a_timestamp_anything_may_follow_and_behind_a_circle_only_the_end() {
+        let mut watch = watch();
+        assert_eq!(may_follow(&mut watch, &[12, 3], &mut [1.0; 15]).len(), 15);
+        assert!(watch.looped.is_none() && watch.text == [3]);
+        let circle: Vec<WhisperTokenId> = [12].into_iter().chain([1, 2, 3, 4].repeat(6)).collect();
+        let after = may_follow(&mut watch, &circle, &mut [1.0; 15]);
+        assert_eq!(after, [END as usize]);
+        assert!(watch.looped.is_some());
     }
 }
