@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 use house::{Device, EVERY, FURTHER, IMPATIENT, PATIENT, Row, SAID, When, house, quick};
 use http_server::{Server, Step};
 use log::{Log, complaints};
-use room::{BUG, ENDLESS, TIRING, UNREADABLE};
+use room::{BUG, ENDLESS, TIRING, UNREADABLE, enter};
 use scripted::Writes;
 use table::standing;
 
@@ -91,6 +91,18 @@ const WORDS: [&str; 9] = [
     "giraffe",
     "zebra",
 ];
+
+/// Not of a fault, but of the same log: words that are for somebody else are in it at no level.
+async fn what_is_not_for_hearken_is_in_no_log(table: &Table) {
+    let mut room = enter(&["Where is the umbrella?"], vec![]);
+    room.until("ready", |e| *e == Event::Ready).await;
+    room.say(0);
+    room.overheard().await;
+    room.leave().await;
+    let logged = table.log.take();
+    assert!(!logged.is_empty(), "nothing is logged at all");
+    assert!(!logged.contains("umbrella"), "{logged}");
+}
 
 /// A device goes and comes back.
 async fn devices(table: &mut Table) {
@@ -349,6 +361,7 @@ fn every_fault_is_told_and_the_next_turn_works() {
         rows: Vec::new(),
     };
     runtime.block_on(async {
+        what_is_not_for_hearken_is_in_no_log(&table).await;
         devices(&mut table).await;
         bugs(&mut table).await;
         transcription(&mut table).await;
