@@ -8,8 +8,8 @@ use super::hangul::{self, Ending};
 use super::phrase::{Mark, Word};
 use super::sound;
 use super::words::{
-    AFTERTHOUGHTS, ANSWERS, ASKING, AUXILIARIES, CALLS, CLOSINGS, DETERMINERS, GREETINGS, OPENINGS,
-    PERSONS, RELATIVE, SUBJECTS, TELLING,
+    AFTERTHOUGHTS, ANSWERS, ASKING, AUXILIARIES, CALLS, CLOSINGS, DETERMINERS, GIVING, GREETINGS,
+    MAKING, OPENINGS, PERSONS, PREPOSITIONS, RELATIVE, SUBJECTS, TELLING,
 };
 
 /// Words of a sentence that sound as the name does.
@@ -169,11 +169,28 @@ fn closes_without_a_comma(whole: &[Word<'_>], before: &[Word<'_>]) -> bool {
     match before {
         [.., last] if is_number(last) => put || before.iter().all(is_number),
         // "my sister Samantha", "the singer Samantha".
-        [.., determiner, last] => {
-            put && DETERMINERS.has(&determiner.lower) && !PERSONS.has(&last.lower)
+        [.., determiner, last] if DETERMINERS.has(&determiner.lower) => {
+            put && !PERSONS.has(&last.lower)
         }
-        _ => false,
+        _ => is_question(whole) && has_its_object(before),
     }
+}
+
+/// "What do bees make Samantha?": what is asked for is the "what", so that the verb at the end has nothing to do with a name behind it.
+/// "What did you give Samantha?" and "What did you make Samantha?" ask for something that somebody gets.
+fn has_its_object(words: &[Word<'_>]) -> bool {
+    let [what, auxiliary, subject, .., last] = words else {
+        return false;
+    };
+    let asks = what.lower == "what"
+        && matches!(
+            auxiliary.lower.as_str(),
+            "do" | "does" | "did" | "can" | "could" | "would" | "will" | "should"
+        );
+    let verb = ![PREPOSITIONS, GIVING, PERSONS, DETERMINERS]
+        .iter()
+        .any(|table| table.has(&last.lower));
+    asks && verb && !(SUBJECTS.has(&subject.lower) && MAKING.has(&last.lower))
 }
 
 fn is_thanks(words: &[Word<'_>]) -> bool {

@@ -75,6 +75,20 @@ pub(super) const CLOSINGS: Words = Words(
     hello hi hey bye goodbye stop doing",
 );
 
+/// Verbs behind which a name is who gets something, or is called so: "What did you tell Samantha?"
+pub(super) const GIVING: Words = Words(
+    "give tell show call send teach ask name cost bring buy lend pay offer owe promise wish serve",
+);
+
+/// Verbs behind which it may be: "What did you make Samantha?"
+pub(super) const MAKING: Words =
+    Words("make get cook bake draw find read play write sing build leave");
+
+/// Words that want another behind them: "What did you do to Samantha?"
+pub(super) const PREPOSITIONS: Words = Words(
+    "to for with about of from at on in by like than after before behind without near against as into over under     between beside beyond past through toward towards is are was were be am and or not",
+);
+
 /// Words before a thing.
 pub(super) const DETERMINERS: Words =
     Words("the a an my your our this that his her their some any");
