@@ -52,6 +52,12 @@ pub fn dead() -> std::io::Result<String> {
 impl Script {
     fn answer(&self, mut stream: TcpStream, asked: &Sender<Asked>) -> std::io::Result<()> {
         let body = read(&stream)?;
+        if body.is_null() {
+            // Somebody looks whether it is there.
+            return stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"data\":[]}",
+            );
+        }
         let messages = body["messages"].as_array().cloned().unwrap_or_default();
         let last = messages.iter().rfind(|m| m["role"] == "user");
         let last = last.and_then(|m| m["content"].as_str()).unwrap_or_default();
@@ -97,7 +103,7 @@ fn chunk(delta: &Value, reason: &Value) -> Vec<u8> {
     format!("data: {chunk}\n\n").into_bytes()
 }
 
-/// The JSON body of a request.
+/// The JSON body of a request; null where there is none.
 fn read(stream: &TcpStream) -> std::io::Result<Value> {
     let mut reader = BufReader::new(stream);
     let (mut line, mut length) = (String::new(), 0);
