@@ -139,9 +139,11 @@ pub fn calls_off(text: &str, language: &str) -> bool {
     })
 }
 
-/// From this similarity on (Jaro and Winkler's, 0 to 1), words may be the same beginning read in two ways: "stop" and
-/// "start" have 0.71.
+/// From this similarity on (Jaro and Winkler's, 0 to 1), words may be the same beginning read in two ways: "please stop" and
+/// "please start".
 const SAME_BEGINNING: f64 = 0.7;
+/// The same of a single word: "stop" and "start" have 0.63.
+const SAME_WORD: f64 = 0.63;
 
 /// Whether `whole` is a stop that was read as one in its beginning, `begun`, and in the end as something that sounds like
 /// it: "Please stop", and then "Please start talking".
@@ -149,15 +151,25 @@ const SAME_BEGINNING: f64 = 0.7;
 /// ```
 /// use hearken::command::misread_stop;
 /// assert!(misread_stop("Please stop.", "Please start talking.", "en"));
+/// assert!(misread_stop("Stop.", "Star.", "en"));
 /// assert!(!misread_stop("Stop", "Stop me if I'm wrong, but is it late?", "en"));
 /// ```
 pub fn misread_stop(begun: &str, whole: &str, language: &str) -> bool {
     let stops = |text: &str| recognise(text, language) == Some(Command::Stop);
-    let begun = begun.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let plain = |text: &str| {
+        text.trim_end_matches(|c: char| !c.is_alphanumeric())
+            .to_lowercase()
+    };
+    let begun = plain(begun);
     let words: Vec<&str> = whole.split_whitespace().collect();
     let (read, rest) = words.split_at(begun.split_whitespace().count().min(words.len()));
-    let alike = strsim::jaro_winkler(&begun.to_lowercase(), &read.join(" ").to_lowercase());
-    alike >= SAME_BEGINNING && stops(begun) && stops(&[&[begun], rest].concat().join(" "))
+    let read = plain(&read.join(" "));
+    // A word that is all that was said, and hardly longer: "star", and not "Norway" for "no".
+    let word = words.len() == 1 && read.chars().count() <= begun.chars().count() + 1;
+    let same = if word { SAME_WORD } else { SAME_BEGINNING };
+    strsim::jaro_winkler(&begun, &read) >= same
+        && stops(&begun)
+        && stops(&[&[&begun[..]], rest].concat().join(" "))
 }
 
 /// Whether all of `text`, said over a reply, can only be a stop that was misread: "Please start talking".

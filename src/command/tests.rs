@@ -300,3 +300,20 @@ fn what_cannot_be_done_is_said() {
         );
     }
 }
+
+#[test]
+fn a_stop_that_is_read_otherwise_in_the_end_is_one() {
+    let misread = |begun, whole| misread_stop(begun, whole, "en");
+    for whole in ["Star.", "Start.", "Stop!", "Stock"] {
+        assert!(misread("Stop.", whole), "{whole}");
+    }
+    for (begun, whole) in [
+        ("No.", "Norway."),
+        ("Stop.", "Stockholm?"),
+        ("Stop.", "Start the music."),
+        ("Stop.", "Paris?"),
+        ("Star.", "Star."),
+    ] {
+        assert!(!misread(begun, whole), "{begun} {whole}");
+    }
+}
