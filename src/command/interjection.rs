@@ -239,6 +239,8 @@ mod tests {
             "Tell me something else.",
             "Louder.",
             "Weight.",
+            "Start.",
+            "Star!",
             "Tell me",
             "What am I",
             "No, wait.",
