@@ -7,6 +7,7 @@ use super::state::Verdict;
 use crate::command::{self, Command, Interjection, interjection, is_own, is_part, is_stop};
 use crate::config::{BargeIn, Mode, Policy};
 use crate::listen::name::{Called, Name};
+use crate::listen::transcribe::{Refused, Transcript};
 
 /// Nobody murmurs for so long, in ms: longer speech is a sentence, whatever is known of its words.
 const SENTENCE_MS: u32 = 1_200;
@@ -112,6 +113,17 @@ impl Agreement {
 /// Whether it is the name or a stop word.
 fn stops(said: &Interruption<'_>) -> bool {
     said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
+}
+
+/// What whisper wrote of what was said over a reply and has ended; a stop word that it is unsure of is believed, for the echo that is left
+/// makes a short word doubtful, and of no murmur it makes one (`hearken bench interrupt --verbose`).
+pub fn believed(mut transcript: Transcript) -> Transcript {
+    let unsure = transcript.refused == Some(Refused::Unsure);
+    if unsure && is_stop(&transcript.doubted, &transcript.language) {
+        transcript.text = std::mem::take(&mut transcript.doubted);
+        transcript.refused = None;
+    }
+    transcript
 }
 
 /// The words of `text` as they are compared.

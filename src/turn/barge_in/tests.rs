@@ -323,3 +323,21 @@ fn auto_depends_on_the_echo() {
     };
     assert_eq!(policy(&set, false, Mode::Name), Policy::Name);
 }
+
+#[test]
+fn of_doubtful_words_a_stop_is_believed() {
+    let heard = |doubted: &str, refused| {
+        let transcript = Transcript {
+            text: String::new(),
+            language: "en".into(),
+            mean_logprob: -1.2,
+            refused,
+            doubted: doubted.into(),
+        };
+        believed(transcript).text
+    };
+    assert_eq!(heard("Star.", Some(Refused::Unsure)), "Star.");
+    assert_eq!(heard("Stop!", Some(Refused::Unsure)), "Stop!");
+    assert_eq!(heard("Now.", Some(Refused::Unsure)), "");
+    assert_eq!(heard("Stop!", Some(Refused::Repetition)), "");
+}

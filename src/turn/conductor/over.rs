@@ -233,6 +233,10 @@ impl Conductor {
         let State::Speaking(speaking) = self.state else {
             return self.after_question(turn, result);
         };
+        let result = match result {
+            Ok(transcript) if extent.over => Ok(barge_in::believed(transcript)),
+            result => result,
+        };
         let verdict = match &result {
             Ok(transcript) => self.verdict(transcript, extent, whole, speaking.held),
             // Without words only length is left, and a whole utterance has been long enough for nothing.

@@ -196,7 +196,7 @@ impl<'a> Hearing<'a> {
         let over = said.silent_ms >= OVER_MS;
         let began = Instant::now();
         let transcript = match over {
-            true => self.whisper.transcribe(&said.samples, &never)?,
+            true => barge_in::believed(self.whisper.transcribe(&said.samples, &never)?),
             false => self.whisper.glance(&said.samples, &never)?,
         };
         let pass_ms = began.elapsed().as_secs_f64() * 1000.0;
