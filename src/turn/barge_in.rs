@@ -53,7 +53,7 @@ pub struct Interruption<'a> {
     pub language: &'a str,
     /// How sure whisper is of it: mean log-probability, at most 0.
     pub mean_logprob: f32,
-    /// Whisper wrote a note about a sound, "[laughter]", and no words.
+    /// Whisper wrote a note about a sound, such as `[laughter]`, and no words.
     pub no_words: bool,
     /// It was followed by [`OVER_MS`] of silence.
     pub over: bool,
