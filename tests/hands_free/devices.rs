@@ -37,13 +37,7 @@ fn found(event: &Event) -> bool {
 async fn a_microphone_that_stays_away_is_told_once_and_one_that_comes_back_is_not() {
     let unplugged = Arc::new(AtomicBool::new(false));
     let (inner, feed) = FileMicrophone::new(Pace::AsFast);
-    let microphone = Unpluggable {
-        inner,
-        unplugged: Arc::clone(&unplugged),
-        hangs: Arc::default(),
-        breaks: Arc::default(),
-        told: false,
-    };
+    let microphone = Unpluggable::new(inner, &unplugged);
     let mut room = enter_before(
         (microphone, feed),
         &["Samantha, are you there?"],
@@ -202,13 +196,7 @@ async fn who_has_said_that_it_is_ready_goes_on_without_a_microphone() {
 async fn who_looks_for_a_microphone_goes_on_and_is_ready_when_it_is_there() {
     let unplugged = Arc::new(AtomicBool::new(true));
     let (inner, feed) = FileMicrophone::new(Pace::AsFast);
-    let microphone = Unpluggable {
-        inner,
-        unplugged: Arc::clone(&unplugged),
-        hangs: Arc::default(),
-        breaks: Arc::default(),
-        told: false,
-    };
+    let microphone = Unpluggable::new(inner, &unplugged);
     let mut room = enter_before(
         (microphone, feed),
         &["Samantha, are you there?"],
