@@ -152,7 +152,9 @@ async fn what_is_owed_of_a_reply_is_not_dropped_for_orders() {
     room.loudspeaker.let_play(60.0);
     room.until("the return", loudspeaker_found).await;
     let rest = room.finished().await;
-    assert!(rest.reply.ends_with("And he was happy."), "{}", rest.reply);
+    // What was not written yet when the loudspeaker went is not owed.
+    let owed = rest.reply.starts_with("He lived in a big old castle.");
+    assert!(owed, "{}", rest.reply);
     // Eight of the twelve were kept, the latest.
     for (number, turn) in waiting.into_iter().enumerate() {
         assert_eq!(turn.await.is_ok(), number >= 4, "{number}");
