@@ -127,7 +127,13 @@ impl Loudness {
             true => text.parse().map(Self::By),
             false => text.parse().map(Self::To),
         };
-        read.map_err(|_| "write it like 80, +10 or -10".into())
+        match read {
+            Ok(Self::To(percent)) if percent > LOUDEST.unsigned_abs() => {
+                Err(format!("the loudest is {LOUDEST}"))
+            }
+            Ok(loudness) => Ok(loudness),
+            Err(_) => Err("write it like 80, +10 or -10".into()),
+        }
     }
 }
 

@@ -285,8 +285,11 @@ fn verify(store: &Store, names: &[String], json: bool) -> anyhow::Result<()> {
     for name in names {
         entries.push(catalogue.get(name)?);
     }
-    if entries.is_empty() && !json {
-        println!("no weights are here yet; run `hearken weights pull`");
+    if entries.is_empty() {
+        if json {
+            println!("[]");
+        }
+        return Err(WeightsError::NonePulled.into());
     }
     let bars = Bars::quiet();
     let (mut rows, mut first) = (Vec::new(), None);

@@ -34,6 +34,17 @@ pub(super) fn unknown_key(
     None
 }
 
+/// Where the value of the dotted key stands.
+pub(super) fn offset(table: &DeTable<'_>, key: &str) -> Option<usize> {
+    let (name, inner) = key.split_once('.').map_or((key, None), |(n, i)| (n, Some(i)));
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name)?;
+    match (inner, value.get_ref()) {
+        (None, _) => Some(key.span().start),
+        (Some(inner), DeValue::Table(table)) => offset(table, inner),
+        (Some(_), _) => None,
+    }
+}
+
 /// The first value of `table` that is of another kind than its key's: its offset, and what to say of it.
 pub(super) fn wrong_kind(
     table: &DeTable<'_>,

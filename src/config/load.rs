@@ -8,7 +8,7 @@ use etcetera::BaseStrategy;
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-use super::explain::{plain, schema, unknown, unknown_key, wrong_kind};
+use super::explain::{offset, plain, schema, unknown, unknown_key, wrong_kind};
 use super::validate::validate;
 use super::{Config, paths};
 
@@ -214,17 +214,16 @@ fn read(
         // One by one, so that the message names the one that is of the wrong type.
         config = whole(&table).map_err(|problem| invalid(place, problem))?;
     }
-    // Together, because two keys may only make sense together; the message names the key, and the place is where that one is
-    // set, or else any of them.
+    // Together, because two keys may only make sense together; the message begins with the key, and the place is where that one
+    // is set, or else any of them.
     let places = |problem: &str| {
-        let about = |(place, key, _): &(String, String, String)| {
-            let is = problem
-                .strip_prefix(&key[..])
-                .is_some_and(|rest| rest.starts_with(' '));
-            is.then(|| place.clone())
-        };
-        if let Some(place) = overlays.iter().rev().find_map(about) {
-            return place;
+        let wrong = problem.split([' ', ':']).next().unwrap_or_default();
+        let laid_over = overlays.iter().rev().find(|(_, key, _)| key == wrong);
+        if let Some((place, ..)) = laid_over {
+            return place.clone();
+        }
+        if let Some(at) = offset(parsed.get_ref(), wrong) {
+            return format!("{place} line {}", line(at));
         }
         let file = (!text.is_empty()).then_some(place);
         let overlays = overlays.iter().map(|(place, ..)| place.as_str());
@@ -478,7 +477,7 @@ mod tests {
         assert!(fails("", &["reply.backend=server"]).contains("reply.server.url"));
         let text = "[reply]\nbackend = \"server\"\n";
         assert!(read(text, "f.toml", &[], &set[1..]).is_ok());
-        assert!(fails(text, &[]).starts_with("f.toml: reply.backend"));
+        assert!(fails(text, &[]).starts_with("f.toml line 2: reply.backend"));
     }
 
     #[test]
@@ -493,6 +492,14 @@ mod tests {
 
     #[test]
     fn wrong_flags_and_variables_say_which() {
+        let text = "[listen]\nonset_ms = 64\nvad_threshold = 2\nlanguage = \"xx\"\n";
+        let said = fails(text, &["speak.rate_percent=90"]);
+        assert!(said.starts_with("f.toml line 3: listen.vad_threshold"), "{said}");
+        let set = ["listen.vad_threshold=0.5", "speak.rate_percent=90"];
+        let said = fails(text, &set);
+        assert!(said.starts_with("f.toml line 4: listen.language"), "{said}");
+        let said = fails(text, &["listen.vad_threshold=3"]);
+        assert!(said.starts_with("--set listen.vad_threshold: "), "{said}");
         assert!(fails("", &["listen.hangover_ms"]).contains("KEY=VALUE"));
         assert!(fails("", &["listen.hangover_ms=x"]).contains("not a whole number"));
         assert!(fails("", &["listen.hangovr_ms=1"]).contains("hangover_ms"));

@@ -10,11 +10,16 @@ use super::import::ImportError;
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// Known, and not here yet. Pull it.
-    #[error("the weights {name:?} are not here; run `hearken weights pull {name}`")]
+    #[error(
+        "the weights {name:?} are not here; run `hearken weights pull {name}`, or `hearken weights pull` for all that is needed"
+    )]
     NotPulled {
         /// Its name in the catalogue.
         name: String,
     },
+    /// Nothing has been pulled.
+    #[error("no weights are here yet; run `hearken weights pull`")]
+    NonePulled,
     /// Neither a name of the catalogue nor a file. Correct the name.
     #[error("{name:?} is neither a file nor a name of `hearken weights list`{hint}", hint = did_you_mean(nearest))]
     Unknown {

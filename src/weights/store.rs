@@ -237,7 +237,7 @@ mod tests {
         let error = store.locate("whisper-base", Role::Stt).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the weights \"whisper-base\" are not here; run `hearken weights pull whisper-base`"
+            "the weights \"whisper-base\" are not here; run `hearken weights pull whisper-base`, or `hearken weights pull` for all that is needed"
         );
         std::fs::create_dir_all(store.dir()).unwrap();
         let path = store.dir().join("whisper-base-q8_0.bin");

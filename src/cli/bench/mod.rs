@@ -21,7 +21,7 @@ pub(super) use self::talk::{NoReport, NoSpeech};
 
 /// Arguments of `hearken bench`.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:
+#[command(arg_required_else_help = true, after_help = "Examples:
   hearken bench stt
   hearken bench echo --no-words
   hearken bench voice --json

@@ -51,7 +51,7 @@ const PAUSE: usize = EAR_RATE as usize;
 #[command(after_help = "Examples:
   hearken bench wake --hours 0                    calls alone: some minutes
   hearken bench wake --names Marvin,Anna --hours 0
-  hearken bench wake --verbose                    two hours of talk as well: most of an hour on two cores")]
+  hearken bench wake --verbose                    two hours of talk as well: 20 to 60 minutes on two cores")]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]
