@@ -25,6 +25,7 @@ mod weights;
 mod wire;
 
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -201,7 +202,7 @@ fn log(default: &str) {
         Err(_) => filter,
     };
     // A service's log has fields; everybody else reads lines.
-    let journal = is_journal()
+    let journal = is_journal(std::io::stderr())
         .then(|| tracing_journald::layer().ok())
         .flatten();
     let registry = tracing_subscriber::registry().with(filter);
@@ -217,13 +218,13 @@ fn log(default: &str) {
     }
 }
 
-/// Whether standard error is the journal: `JOURNAL_STREAM` names the stream, and children of services inherit it.
-fn is_journal() -> bool {
+/// Whether an output is the journal: `JOURNAL_STREAM` names the stream, and children of services inherit it.
+fn is_journal(output: impl AsFd) -> bool {
     let Ok(named) = std::env::var("JOURNAL_STREAM") else {
         return false;
     };
-    nix::sys::stat::fstat(std::io::stderr())
-        .is_ok_and(|stderr| named == format!("{}:{}", stderr.st_dev, stderr.st_ino))
+    nix::sys::stat::fstat(output)
+        .is_ok_and(|output| named == format!("{}:{}", output.st_dev, output.st_ino))
 }
 
 /// Words, sound and keys are in memory, and a core dump would write them to disk. Children inherit the limit; where the

@@ -18,6 +18,7 @@ use hearken::event::json::event_json;
 use hearken::event::{Bus, Event, TurnReport};
 use hearken::memory;
 use hearken::service::manager::{self, ServiceManager};
+use hearken::turn::baton::Baton;
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order;
 use hearken::weights::Store;
@@ -201,12 +202,14 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 };
                 let reload = reloader.watch();
                 let socket = control::socket_path(&config.control.socket, store.data());
+                let baton = Arc::new(Baton::default());
                 let upgrader = successor::Upgrader {
                     socket: socket.clone(),
                     stop: stop.token(),
                     bus: bus.clone(),
                     chosen,
                     takes_over_within: successor::TAKES_OVER_WITHIN,
+                    baton: Arc::clone(&baton),
                 };
                 let (upgrade, successor) = upgrader.watch();
                 // It is read anew by signal and by file also where nobody can ask for it.
@@ -215,6 +218,7 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                     reload: Some(reload),
                     upgrade: Some(upgrade),
                     audio: Some(used),
+                    baton,
                 };
                 let control = claim
                     .map(|claim| control::serve(claim, orders, bus.clone(), stop.token(), services))
@@ -228,9 +232,6 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
-                if let Ok(Outcome::HandedOver) = ending {
-                    successor.takes_over();
-                }
                 // Whoever takes over waits for this.
                 drop(hold);
                 drop(control);
@@ -370,7 +371,7 @@ fn print(mut events: Receiver<Event>, json: bool, attention: Mode, name: &str) {
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     let together = match terminal {
         true => std::io::stderr().is_terminal(),
-        false => super::is_journal(),
+        false => super::is_journal(std::io::stdout()) && super::is_journal(std::io::stderr()),
     };
     let logged = together && std::env::var_os("HEARKEN_LOG").is_none();
     loop {

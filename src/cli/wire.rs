@@ -33,6 +33,9 @@ pub enum NotRunning {
     },
 }
 
+/// What is known of who was there and is not any more.
+const CLOSED: &str = "has closed the connection: it has ended, or what it says was not read in time";
+
 /// It runs, and says nothing.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -104,7 +107,7 @@ impl Wire {
                 bail!(Silent(self.socket.clone()))
             }
             Some(Err(reason)) => bail!(self.ended(reason)),
-            None => bail!(self.ended(std::io::Error::other("has ended"))),
+            None => bail!(self.ended(std::io::Error::other(CLOSED))),
         };
         serde_json::from_str(&line).context("hearken answered nonsense")
     }
@@ -112,7 +115,7 @@ impl Wire {
     fn ended(&self, reason: std::io::Error) -> NotRunning {
         // A closed connection is not a closed pipe behind us, which is no failure.
         let reason = match reason.kind() {
-            std::io::ErrorKind::BrokenPipe => std::io::Error::other("has ended"),
+            std::io::ErrorKind::BrokenPipe => std::io::Error::other(CLOSED),
             _ => std::io::Error::other(format!("is gone ({reason})")),
         };
         NotRunning::Ended {

@@ -234,7 +234,8 @@ impl Served {
         lines: &mut FramedRead<tokio::net::unix::OwnedReadHalf, LinesCodec>,
     ) -> Option<Result<Value, String>> {
         let (successor, carried) = oneshot::channel();
-        if let Err(error) = self.give(Order::HandOver(successor)).await {
+        let baton = Arc::clone(&self.desk.services.baton);
+        if let Err(error) = self.give(Order::HandOver(successor, baton)).await {
             return Some(Err(error));
         }
         tokio::select! {

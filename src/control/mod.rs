@@ -11,11 +11,13 @@ mod request;
 mod serve;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Audio;
+use crate::turn::baton::Baton;
 
 pub use claim::{Claim, ClaimError, Hold};
 pub use serve::{Server, serve};
@@ -73,6 +75,8 @@ pub struct Services {
     pub upgrade: Option<Upgrade>,
     /// The devices that are in use.
     pub audio: Option<watch::Receiver<Audio>>,
+    /// Whether another program may go on with the conversation.
+    pub baton: Arc<Baton>,
 }
 
 /// Where the socket is: what is set, or else in the user's folder for running programs, or else in the data folder.

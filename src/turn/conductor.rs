@@ -36,6 +36,7 @@ pub use self::over::Extent;
 use self::over::{Cut, Probe};
 use super::TurnId;
 use super::attention::Attention;
+use super::baton::Baton;
 use super::carried::Carried;
 use super::order::Order;
 use super::responder::Note;
@@ -355,7 +356,7 @@ struct Conductor {
     /// A reply is being stopped, and nobody has spoken.
     hushing: bool,
     /// The program that goes on, as soon as nothing goes on here.
-    successor: Option<oneshot::Sender<Carried>>,
+    successor: Option<(oneshot::Sender<Carried>, Arc<Baton>)>,
     /// When the program before this one stopped listening, in ms since 1970, until that is told.
     deaf_since_ms: Option<u64>,
     /// Changes that wait until nothing goes on.

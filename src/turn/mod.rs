@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod barge_in;
+pub mod baton;
 pub mod carried;
 pub mod conductor;
 pub mod order;

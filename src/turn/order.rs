@@ -1,9 +1,12 @@
 //! What is ordered from outside the conversation: a key that is pushed, a program at the control socket.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::TurnId;
+use super::baton::Baton;
 use super::carried::Carried;
 use crate::daemon::change::Change;
 use crate::reply::model::Message;
@@ -34,8 +37,8 @@ pub enum Order {
     Forget(oneshot::Sender<Result<(), String>>),
     /// Go on with other parts, as soon as nothing goes on. Answered when that is so.
     Change(Box<Change>, oneshot::Sender<()>),
-    /// End as soon as nothing goes on, and tell how things are then: another program goes on.
-    HandOver(oneshot::Sender<Carried>),
+    /// End as soon as nothing goes on, and tell how things are then: another program goes on, unless the baton is kept.
+    HandOver(oneshot::Sender<Carried>, Arc<Baton>),
     /// Tell how things are.
     Status(oneshot::Sender<Status>),
 }

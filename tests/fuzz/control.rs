@@ -64,7 +64,7 @@ fn obey(mut orders: Receiver<Order>) {
     while let Some(order) = orders.blocking_recv() {
         // Who has asked may be gone.
         match order {
-            Order::Listen | Order::Change(..) | Order::HandOver(_) => {}
+            Order::Listen | Order::Change(..) | Order::HandOver(..) => {}
             Order::Stop(done) => drop(done.send(false)),
             Order::Mute(_, done) => drop(done.send(())),
             Order::Forget(done) => drop(done.send(Ok(()))),

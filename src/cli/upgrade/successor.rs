@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use hearken::control::{Chosen, Upgrade};
 use hearken::event::{Bus, Event};
 use hearken::service::manager;
+use hearken::turn::baton::Baton;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -31,8 +31,6 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who is to go on has taken over within this, or is ended: it has loaded its models, and waited for whoever speaks.
 pub const TAKES_OVER_WITHIN: Duration = Duration::from_secs(300);
-/// What has been handed over is known within this: the conversation's threads end before.
-const HANDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What this program does about wishes for another one.
 pub struct Upgrader {
@@ -46,6 +44,8 @@ pub struct Upgrader {
     pub stop: CancellationToken,
     /// See [`TAKES_OVER_WITHIN`].
     pub takes_over_within: Duration,
+    /// Once it is given this program goes on no more, whatever becomes of the other.
+    pub baton: Arc<Baton>,
 }
 
 /// The program that is to go on.
@@ -87,16 +87,9 @@ impl Ended {
 /// How it is with the program that is to go on.
 pub struct Successor {
     next: watch::Receiver<Next>,
-    /// This program goes on no more, whatever becomes of that one.
-    handed_over: Arc<AtomicBool>,
 }
 
 impl Successor {
-    /// From now on that one has the conversation, and this one says nothing more about it.
-    pub fn takes_over(&self) {
-        self.handed_over.store(true, Ordering::Relaxed);
-    }
-
     /// It goes on with the conversation. A service manager is told so; whoever waits for this program waits for that one, which
     /// ends when this one is to end. `socket` is where it can be asked to.
     ///
@@ -158,11 +151,7 @@ impl Upgrader {
     pub fn watch(self) -> (Upgrade, Successor) {
         let (asks, mut asked) = mpsc::channel::<(Option<PathBuf>, oneshot::Sender<String>)>(1);
         let (alive, next) = watch::channel(Next::Nobody);
-        let handed_over = Arc::new(AtomicBool::new(false));
-        let successor = Successor {
-            next,
-            handed_over: Arc::clone(&handed_over),
-        };
+        let successor = Successor { next };
         tokio::spawn(async move {
             while let Some((program, failed)) = asked.recv().await {
                 let why = match self.begin(program) {
@@ -170,28 +159,23 @@ impl Upgrader {
                         let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
                         // It goes on; or else this program does, or neither.
                         let late = tokio::time::sleep(self.takes_over_within);
-                        let goes_on = || handed_over.load(Ordering::Relaxed);
                         let mut too_late = false;
                         let status = tokio::select! {
                             status = child.wait() => status,
                             () = self.stop.cancelled() => {
-                                if let (false, Some(id)) = (goes_on(), child.id()) {
+                                if let (false, Some(id)) = (self.baton.is_given(), child.id()) {
                                     terminate(id);
                                 }
                                 child.wait().await
                             }
                             () = late => {
-                                // What it has just been handed is known here when all that sounds has been said.
-                                let ended = tokio::time::timeout(HANDED_WITHIN, child.wait()).await;
-                                too_late = ended.is_err() && !goes_on();
+                                // What was given a moment ago is the other's.
+                                too_late = self.baton.keep();
                                 // It may hang so that no wish to end reaches it.
                                 if too_late && let Err(error) = child.start_kill() {
                                     tracing::warn!("the new program cannot be ended: {error}");
                                 }
-                                match ended {
-                                    Ok(status) => status,
-                                    Err(_) => child.wait().await,
-                                }
+                                child.wait().await
                             }
                         };
                         let ended = Ended::of(status);
@@ -204,9 +188,10 @@ impl Upgrader {
                             Err(error) => error.to_string(),
                         };
                         let _ = alive.send(Next::Ended(ended));
-                        if handed_over.load(Ordering::Relaxed) {
+                        if self.baton.is_given() {
                             continue;
                         }
+                        self.baton.back();
                         how
                     }
                     Err(error) => format!("{error:#}"),
@@ -313,6 +298,7 @@ mod tests {
             chosen: watch::channel(Chosen::default()).1,
             stop: CancellationToken::new(),
             takes_over_within: Duration::from_secs(1),
+            baton: Arc::default(),
         };
         let (upgrade, _successor) = upgrader.watch();
         let (failed, why) = oneshot::channel();

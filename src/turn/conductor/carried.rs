@@ -17,9 +17,18 @@ impl Conductor {
             return false;
         }
         let carried = self.carried();
-        let successor = self.successor.take();
+        let Some((successor, baton)) = self.successor.take() else {
+            return false;
+        };
+        if !baton.give() {
+            return false;
+        }
         // One that has gone meanwhile is none.
-        successor.is_some_and(|successor| successor.send(carried).is_ok())
+        let given = successor.send(carried).is_ok();
+        if !given {
+            baton.back();
+        }
+        given
     }
 
     fn carried(&self) -> Carried {

@@ -85,7 +85,7 @@ impl Conductor {
                 self.turn.iter_mut().for_each(|turn| turn.forgotten = true);
                 self.cut.iter_mut().for_each(Cut::forget);
             }
-            Order::HandOver(successor) => self.successor = Some(successor),
+            Order::HandOver(successor, baton) => self.successor = Some((successor, baton)),
             Order::Change(change, done) => self.changes.push_back((change, done)),
             Order::Status(answer) => {
                 let _ = answer.send(self.status());
