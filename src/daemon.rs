@@ -477,6 +477,10 @@ pub async fn run(
     let manners = manners(config, name, cancels, parts.name_file, parts.patience);
     let ending = converse(company, manners, parts.carried, bus, shutdown).await;
     // A model that is at work while the process ends complains on the terminal.
-    let _ = tokio::time::timeout(LAST_CLAUSE, synthesizer.settle()).await;
+    let settled = tokio::time::timeout(LAST_CLAUSE, synthesizer.settle()).await;
+    if settled.is_err() {
+        tracing::warn!("the voice does not come back; it is left behind");
+        crate::work::leave_behind();
+    }
     ending
 }

@@ -90,9 +90,38 @@ impl Work {
     }
 }
 
+/// Tries to begin something anew that came to nothing, since the last that did not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Refusals {
+    /// The first and the latest.
+    tries: Option<(Instant, Instant)>,
+}
+
+impl Refusals {
+    /// Another one, at `now`. Whether there is nothing but such for `gives_up`; two that lie further apart than that say nothing of the
+    /// time between them.
+    pub(crate) fn again(&mut self, now: Instant, gives_up: Duration) -> bool {
+        let (first, latest) = self.tries.unwrap_or((now, now));
+        let apart = now.duration_since(latest) > gives_up;
+        let first = if apart { now } else { first };
+        self.tries = Some((first, now));
+        now.duration_since(first) >= gives_up
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_tries_for_so_long_in_vain_gives_up() {
+        let (begin, gives_up) = (Instant::now(), Duration::from_secs(300));
+        let mut refusals = Refusals::default();
+        let mut again = |s| refusals.again(begin + Duration::from_secs(s), gives_up);
+        assert_eq!([0, 200, 290, 301].map(&mut again), [false, false, false, true]);
+        // Nobody spoke for a night.
+        assert_eq!([30_000, 30_299, 30_300].map(again), [false, false, true]);
+    }
 
     #[test]
     fn only_what_was_called_off_and_goes_on_hangs() {

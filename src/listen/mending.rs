@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::transcribe::{Stretch, TranscribeError, Transcriber, Transcript};
+use crate::work::Refusals;
 
 /// Opens a transcriber, each time anew.
 pub type OpenTranscriber<T> = Box<dyn FnMut() -> Result<T, TranscribeError> + Send>;
@@ -17,8 +18,8 @@ pub struct Mending<T> {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<T>,
     open: OpenTranscriber<T>,
-    /// Since when none could be opened.
-    refused_since: Option<Instant>,
+    /// When none could be opened.
+    refusals: Refusals,
     gives_up: Duration,
     expected: String,
 }
@@ -29,7 +30,7 @@ impl<T: Transcriber> Mending<T> {
         Self {
             inner: Some(inner),
             open,
-            refused_since: None,
+            refusals: Refusals::default(),
             gives_up: GIVES_UP,
             expected: String::new(),
         }
@@ -53,14 +54,13 @@ impl<T: Transcriber> Mending<T> {
                 });
                 match opened {
                     Ok(inner) => {
-                        self.refused_since = None;
+                        self.refusals = Refusals::default();
                         self.inner.insert(inner)
                     }
                     Err(error) => {
-                        let since = *self.refused_since.get_or_insert_with(Instant::now);
-                        return Err(match since.elapsed() < self.gives_up {
-                            true => error,
-                            false => TranscribeError::WornOut(error.to_string()),
+                        return Err(match self.refusals.again(Instant::now(), self.gives_up) {
+                            false => error,
+                            true => TranscribeError::WornOut(error.to_string()),
                         });
                     }
                 }

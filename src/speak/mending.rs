@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::voice::{Speech, Voice, VoiceError};
+use crate::work::Refusals;
 
 /// Opens a voice, each time anew.
 pub type OpenVoice = Box<dyn FnMut() -> Result<Box<dyn Voice>, VoiceError> + Send>;
@@ -16,8 +17,8 @@ pub struct Mending {
     /// `None` when the last one broke and none has been opened since.
     inner: Option<Box<dyn Voice>>,
     open: OpenVoice,
-    /// Since when none could be opened.
-    refused_since: Option<Instant>,
+    /// When none could be opened.
+    refusals: Refusals,
     gives_up: Duration,
     name: String,
     /// Percent of its own speed, once it was set.
@@ -31,7 +32,7 @@ impl Mending {
             name: inner.name(),
             inner: Some(inner),
             open,
-            refused_since: None,
+            refusals: Refusals::default(),
             gives_up: GIVES_UP,
             rate: None,
         }
@@ -54,14 +55,13 @@ impl Mending {
                     .unwrap_or_else(|_| Err(VoiceError::Failed("it breaks as it begins".into())));
                 match opened {
                     Ok(inner) => {
-                        self.refused_since = None;
+                        self.refusals = Refusals::default();
                         self.inner.insert(inner)
                     }
                     Err(error) => {
-                        let since = *self.refused_since.get_or_insert_with(Instant::now);
-                        return Err(match since.elapsed() < self.gives_up {
-                            true => error,
-                            false => VoiceError::WornOut(error.to_string()),
+                        return Err(match self.refusals.again(Instant::now(), self.gives_up) {
+                            false => error,
+                            true => VoiceError::WornOut(error.to_string()),
                         });
                     }
                 }

@@ -56,14 +56,8 @@ impl Conductor {
             Some(Heard::Missing(error)) => self.microphone_missing(&error),
             Some(Heard::Found) => self.microphone_found(),
             Some(Heard::Muted(muted)) => self.muted(muted),
-            Some(Heard::Deaf(error)) => {
-                self.take(Input::Shutdown);
-                return Err(error.into());
-            }
-            Some(Heard::Lost(error)) => {
-                self.take(Input::Shutdown);
-                return Err(error.into());
-            }
+            Some(Heard::Deaf(error)) => return self.unless(Some(error.into())),
+            Some(Heard::Lost(error)) => return self.unless(Some(error.into())),
             None => return Err(Ending::Thread("ear")),
         }
         Ok(())
