@@ -164,15 +164,16 @@ pub fn misread_stop(begun: &str, whole: &str, language: &str) -> bool {
     let words: Vec<&str> = whole.split_whitespace().collect();
     let (read, rest) = words.split_at(begun.split_whitespace().count().min(words.len()));
     let read = plain(&read.join(" "));
-    // A word that is all that was said, and hardly longer: "star", and not "Norway" for "no".
-    let word = words.len() == 1 && read.chars().count() <= begun.chars().count() + 1;
+    // A word that is all that was said, and hardly longer: "star", and not "Stockholm". In shorter ones, as Korean's are, a letter is too much.
+    let length = begun.chars().count();
+    let word = words.len() == 1 && length >= 4 && read.chars().count() <= length + 1;
     let same = if word { SAME_WORD } else { SAME_BEGINNING };
     strsim::jaro_winkler(&begun, &read) >= same
         && stops(&begun)
         && stops(&[&[&begun[..]], rest].concat().join(" "))
 }
 
-/// Whether all of `text`, said over a reply, can only be a stop that was misread: "Please start talking".
+/// Whether all of `text`, which has stopped a reply, can only be a stop that was misread: "Please start talking", "Star".
 pub fn must_be_stop(text: &str, language: &str) -> bool {
     table::of(language).iter().any(|language| {
         let text = Text::new(text, language.letters);

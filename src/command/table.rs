@@ -48,6 +48,8 @@ pub(super) struct Language {
     /// What calls off a question that has just been asked.
     call_off: Vec<Phrase>,
     misread: Vec<Phrase>,
+    /// As `misread`, with nothing around them.
+    misread_alone: Vec<Phrase>,
     /// Words that a listener says without wanting to speak.
     pub backchannel: Vec<Phrase>,
     /// Templates of what is answered, by key.
@@ -109,6 +111,7 @@ struct Interjections {
     stop: Vec<String>,
     call_off: Vec<String>,
     misread: Vec<String>,
+    misread_alone: Vec<String>,
     backchannel: Vec<String>,
 }
 
@@ -162,6 +165,7 @@ impl Language {
             stop: read(&section.interjections.stop)?,
             call_off: read(&section.interjections.call_off)?,
             misread: read(&section.interjections.misread)?,
+            misread_alone: read(&section.interjections.misread_alone)?,
             backchannel: read(&section.interjections.backchannel)?,
             answers: section.answers,
             clock: section.clock,
@@ -219,7 +223,9 @@ impl Language {
 
     /// Whether all of `text`, said over a reply, is a stop that whisper has misread.
     pub fn is_misread_stop(&self, text: &Text) -> bool {
-        self.is_all(&self.misread, text)
+        let start = [Place { at: 0, name: None }];
+        let mut alone = self.misread_alone.iter().flat_map(|phrase| phrase.ends(text, &start));
+        alone.any(|place| place.at == text.len()) || self.is_all(&self.misread, text)
     }
 
     /// Whether `text` is one of the phrases, politeness around it set aside.

@@ -259,11 +259,26 @@ proptest! {
 
 #[test]
 fn a_stop_that_is_misread_over_a_reply_is_one() {
-    for text in ["Please start talking.", "Start speaking, please."] {
+    for text in [
+        "Please start talking.",
+        "Start speaking, please.",
+        "Star.",
+        "I start",
+        "Weight!",
+    ] {
         assert!(must_be_stop(text, "en"), "{text}");
         assert_eq!(recognise(text, "en"), None, "{text}");
     }
-    for text in ["Start talking about Paris.", "Start the timer.", ""] {
+    for text in [
+        "Start talking about Paris.",
+        "Start the timer.",
+        "Yes, start.",
+        "Start, please.",
+        "Let's start.",
+        "You can start.",
+        "Start again.",
+        "",
+    ] {
         assert!(!must_be_stop(text, "en"), "{text}");
     }
 }
@@ -308,12 +323,14 @@ fn a_stop_that_is_read_otherwise_in_the_end_is_one() {
         assert!(misread("Stop.", whole), "{whole}");
     }
     for (begun, whole) in [
-        ("No.", "Norway."),
         ("Stop.", "Stockholm?"),
         ("Stop.", "Start the music."),
         ("Stop.", "Paris?"),
         ("Star.", "Star."),
     ] {
         assert!(!misread(begun, whole), "{begun} {whole}");
+    }
+    for (begun, whole) in [("그만.", "그건?"), ("중지.", "중국?")] {
+        assert!(!misread_stop(begun, whole, "ko"), "{begun} {whole}");
     }
 }

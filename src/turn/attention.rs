@@ -308,7 +308,8 @@ fn plainly_not_ours(text: &str, language: &str) -> bool {
         && first.chars().next().is_some_and(char::is_uppercase)
         && first.chars().count() > 1
         && !OPENERS.contains(&first.to_lowercase().as_str())
-        && interjection(&first, true, language) != Interjection::Backchannel
+        // A murmur, but for the one that is also a name.
+        && (first == "Emma" || interjection(&first, true, language) != Interjection::Backchannel)
         && asks;
     called || person(&first) || person(&last)
 }
@@ -375,6 +376,8 @@ mod tests {
         );
         assert_eq!(regard("Tom, can you pass me the salt?"), PLAINLY_OTHER);
         assert_eq!(regard("Emma, can you help me?"), PLAINLY_OTHER);
+        // What whisper makes of "mm-hmm".
+        assert_eq!(regard("Emma."), OTHER);
         assert_eq!(regard("Dinner is ready, honey."), PLAINLY_OTHER);
         assert_eq!(regard("I wasn't talking to you."), PLAINLY_OTHER);
         for text in [

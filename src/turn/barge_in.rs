@@ -25,6 +25,9 @@ const LEAST_MS: u32 = 256;
 /// (`hearken bench interrupt --verbose`).
 const DOUBTFUL: f32 = -0.6;
 
+/// Below this mean log-probability whisper has heard nothing that it could name.
+const NOISE: f32 = -1.6;
+
 /// The policy in force: `auto` is `speech` when the echo is cancelled, `name` for whoever must push to be heard, and `off`
 /// when the echo is not cancelled.
 pub fn policy(config: &BargeIn, echo_cancelled: bool, mode: Mode) -> Policy {
@@ -115,11 +118,14 @@ fn stops(said: &Interruption<'_>) -> bool {
     said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
 }
 
-/// What whisper wrote of what was said over a reply and has ended; a stop word that it is unsure of is believed, for the echo that is left
-/// makes a short word doubtful, and of no murmur it makes one (`hearken bench interrupt --verbose`).
+/// What whisper wrote of what was said over a reply and has ended; a command to stop that it is unsure of is believed, for the echo that
+/// is left makes a short word doubtful, and of 48 murmurs it made none (`hearken bench interrupt --verbose`).
 pub fn believed(mut transcript: Transcript) -> Transcript {
-    let unsure = transcript.refused == Some(Refused::Unsure);
-    if unsure && is_stop(&transcript.doubted, &transcript.language) {
+    let unsure = transcript.refused == Some(Refused::Unsure) && transcript.mean_logprob >= NOISE;
+    let (words, language) = (&transcript.doubted, &transcript.language);
+    let stops = command::recognise(words, language) == Some(Command::Stop)
+        || command::must_be_stop(words, language);
+    if unsure && stops {
         transcript.text = std::mem::take(&mut transcript.doubted);
         transcript.refused = None;
     }
@@ -163,7 +169,9 @@ fn judged(said: &Interruption<'_>) -> Verdict {
     let called = said.name.called(said.text);
     let stops = stops(said);
     // A reply that is held makes no echo.
-    let echo = is_own(said.text, said.speaking) || (!stops && is_part(said.text, said.speaking));
+    // A "star" in the reply is no "stop".
+    let plain = stops && !command::must_be_stop(said.text, said.language);
+    let echo = is_own(said.text, said.speaking) || (!plain && is_part(said.text, said.speaking));
     if echo && !said.held {
         // An echo that is heard as speech may go on as long as the reply: it does not stay quieter for that.
         let long = said.voiced_ms >= SENTENCE_MS;
@@ -203,10 +211,6 @@ fn judged(said: &Interruption<'_>) -> Verdict {
         return Verdict::Stop;
     }
     let one_word = is_one_word(said.text);
-    // What whisper makes of "mm-hmm"; in any other place it is somebody's name.
-    if one_word && plain_words(said.text).iter().all(|word| word == "emma") {
-        return undecided;
-    }
     // What whisper makes of the first syllables of "speak louder" is some word or other.
     let begun = !said.over && said.voiced_ms < SENTENCE_MS;
     // Nobody says a word three times but to stop somebody: it is what whisper makes of "yeah, yeah, yeah".

@@ -177,7 +177,7 @@ fn closes_without_a_comma(whole: &[Word<'_>], before: &[Word<'_>]) -> bool {
 }
 
 /// "What do bees make Samantha?": what is asked for is the "what", so that the verb at the end has nothing to do with a name behind it.
-/// "What did you give Samantha?" and "What did you make Samantha?" ask for something that somebody gets.
+/// "What did you give Samantha?", "What did you make Samantha?" and "What did Tom cook Samantha?" ask for something that somebody gets.
 fn has_its_object(words: &[Word<'_>]) -> bool {
     let [what, auxiliary, subject, .., last] = words else {
         return false;
@@ -190,7 +190,8 @@ fn has_its_object(words: &[Word<'_>]) -> bool {
     let verb = ![PREPOSITIONS, GIVING, PERSONS, DETERMINERS]
         .iter()
         .any(|table| table.has(&last.lower));
-    asks && verb && !(SUBJECTS.has(&subject.lower) && MAKING.has(&last.lower))
+    let somebody = SUBJECTS.has(&subject.lower) || auxiliary.lower == "did";
+    asks && verb && !(somebody && MAKING.has(&last.lower))
 }
 
 fn is_thanks(words: &[Word<'_>]) -> bool {

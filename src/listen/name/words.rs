@@ -77,7 +77,8 @@ pub(super) const CLOSINGS: Words = Words(
 
 /// Verbs behind which a name is who gets something, or is called so: "What did you tell Samantha?"
 pub(super) const GIVING: Words = Words(
-    "give tell show call send teach ask name cost bring buy lend pay offer owe promise wish serve",
+    "give tell show call send teach ask name cost bring buy lend pay offer owe promise wish serve feed hand pass email text sell \
+     charge",
 );
 
 /// Verbs behind which it may be: "What did you make Samantha?"
@@ -86,7 +87,9 @@ pub(super) const MAKING: Words =
 
 /// Words that want another behind them: "What did you do to Samantha?"
 pub(super) const PREPOSITIONS: Words = Words(
-    "to for with about of from at on in by like than after before behind without near against as into over under     between beside beyond past through toward towards is are was were be am and or not",
+    "to for with about of from at on in by like than after before behind without near against as into over under between beside \
+     beyond past through toward towards around off up out inside outside onto upon across beneath below above until till during \
+     since besides except is are was were be am and or not",
 );
 
 /// Words before a thing.

@@ -84,7 +84,7 @@ fn what_is_read_twice_means_what_it_means_once() {
         ("How far is it? How far is it?", Verdict::Stop),
         ("Uh-huh. Uh-huh.", Verdict::CarryOn),
         ("Okay. Okay.", Verdict::CarryOn),
-        ("Emma. Emma.", Verdict::Unclear),
+        ("Emma. Emma.", Verdict::CarryOn),
         ("Tha. Tha. Tha.", Verdict::Unclear),
         ("Speak loud. Speak loud.", Verdict::Unclear),
     ] {
@@ -256,6 +256,33 @@ fn its_own_words_are_nobodys() {
 }
 
 #[test]
+fn its_own_star_is_no_stop() {
+    let name = Name::new("Samantha").unwrap();
+    let heard = Interruption {
+        policy: Policy::Speech,
+        text: "Star.",
+        language: "en",
+        mean_logprob: -0.2,
+        no_words: false,
+        over: true,
+        whole: false,
+        voiced_ms: 300,
+        name: &name,
+        speaking: "The nearest star is the Sun.",
+        held: false,
+    };
+    assert_eq!(verdict(&heard), Verdict::CarryOn);
+    let speaking = "Once upon a time there was a king.";
+    let elsewhere = Interruption { speaking, ..heard };
+    assert_eq!(verdict(&elsewhere), Verdict::Stop);
+    let murmur = Interruption {
+        text: "Emma, okay.",
+        ..elsewhere
+    };
+    assert_eq!(verdict(&murmur), Verdict::CarryOn);
+}
+
+#[test]
 fn a_reply_that_is_held_can_be_told_to_go_on() {
     let name = Name::new("Samantha").unwrap();
     for policy in [Policy::Speech, Policy::Name] {
@@ -326,16 +353,21 @@ fn auto_depends_on_the_echo() {
 
 #[test]
 fn of_doubtful_words_a_stop_is_believed() {
-    let heard = |doubted: &str, refused| {
+    let heard_at = |mean_logprob, doubted: &str, refused| {
         let transcript = Transcript {
             text: String::new(),
             language: "en".into(),
-            mean_logprob: -1.2,
+            mean_logprob,
             refused,
             doubted: doubted.into(),
         };
         believed(transcript).text
     };
+    let heard = |doubted: &str, refused| heard_at(-1.2, doubted, refused);
+    assert_eq!(heard("Wait!", Some(Refused::Unsure)), "Wait!");
+    // What it makes of noise.
+    assert_eq!(heard("No.", Some(Refused::Unsure)), "");
+    assert_eq!(heard_at(-3.5, "Stop!", Some(Refused::Unsure)), "");
     assert_eq!(heard("Star.", Some(Refused::Unsure)), "Star.");
     assert_eq!(heard("Stop!", Some(Refused::Unsure)), "Stop!");
     assert_eq!(heard("Now.", Some(Refused::Unsure)), "");

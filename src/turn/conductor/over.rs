@@ -11,7 +11,7 @@ use tracing::debug;
 use super::after::GOES_ON;
 use super::{Conductor, Turn};
 use crate::audio::EAR_RATE;
-use crate::command::{Command, is_own, is_part, misread_stop};
+use crate::command::{Command, is_own, is_part, misread_stop, must_be_stop};
 use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::Partial;
@@ -75,7 +75,10 @@ impl Probe {
 
     /// Whether `wanted` is the stop that a reply was stopped for, whatever was read in the end.
     pub(super) fn stopped_for(&self, wanted: &str, language: &str) -> bool {
-        misread_stop(&self.stopped_with, wanted, language)
+        let stopped = !self.stopped_with.is_empty();
+        stopped
+            && (must_be_stop(wanted, language)
+                || misread_stop(&self.stopped_with, wanted, language))
     }
 }
 
@@ -440,7 +443,11 @@ mod tests {
             ..Probe::default()
         };
         assert!(probe.stopped_for("Please start talking.", "en"));
+        assert!(probe.stopped_for("Star.", "en"));
+        // "Is the Sun a star or a planet?"
         probe.begin(false);
-        assert!(!probe.stopped_for("Please start talking.", "en"));
+        for text in ["Please start talking.", "Star."] {
+            assert!(!probe.stopped_for(text, "en"), "{text}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::memory::conversation::Told;
 use crate::speak::chime::Chime;
 use crate::turn::TurnId;
 use crate::turn::attention::{Regard, Said};
+use crate::turn::barge_in;
 use crate::turn::state::{Input, Outcome};
 use crate::turn::timing::Stage;
 
@@ -67,6 +68,10 @@ impl Conductor {
         alive.timing.mark(Stage::Text, at);
         let outcome = match result {
             Ok(transcript) => {
+                let transcript = match self.held.over_reply {
+                    true => barge_in::believed(transcript),
+                    false => transcript,
+                };
                 if let Some(refused) = transcript.refused {
                     debug!(
                         turn = turn.0,
@@ -124,9 +129,9 @@ impl Conductor {
             // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
             .or_else(|| named(text, language))
             .or_else(|| {
-                let stops = self.probe.stopped_for(&wanted, language)
-                    || (circumstances.over_reply && command::must_be_stop(&wanted, language));
-                stops.then_some(Command::Stop)
+                self.probe
+                    .stopped_for(&wanted, language)
+                    .then_some(Command::Stop)
             })
             // Who calls it off while hearken still thinks says it after the question.
             .or_else(|| {

@@ -70,9 +70,9 @@ pub fn judge(turns: &[Taken], first_sound: Option<f64>) -> Outcome {
 }
 
 /// Whether what was `answered` whole had been taken for finished before, and was taken back without a sound: nobody hears that, and
-/// it shows how near a cut-off is. `first_turn` is when the first turn began.
+/// it shows how near a cut-off is. `first_turn` is when the first turn began, which is after its words were read.
 pub fn taken_back(outcome: Outcome, first_turn: Option<f64>) -> bool {
-    outcome == Outcome::Answered && first_turn.is_some_and(|at| at < -EARLY_MS)
+    outcome == Outcome::Answered && first_turn.is_some_and(|at| at < 0.0)
 }
 
 /// The gaps among the silences between clauses.
@@ -133,6 +133,8 @@ mod tests {
     #[test]
     fn what_was_taken_early_and_answered_whole_was_taken_back() {
         assert!(taken_back(Outcome::Answered, Some(-900.0)));
+        // Its words were read first: what they were taken from had ended before.
+        assert!(taken_back(Outcome::Answered, Some(-200.0)));
         assert!(!taken_back(Outcome::CutOff, Some(-900.0)));
         assert!(!taken_back(Outcome::Answered, Some(200.0)));
     }
