@@ -118,7 +118,10 @@ mod tests {
         let (begin, gives_up) = (Instant::now(), Duration::from_secs(300));
         let mut refusals = Refusals::default();
         let mut again = |s| refusals.again(begin + Duration::from_secs(s), gives_up);
-        assert_eq!([0, 200, 290, 301].map(&mut again), [false, false, false, true]);
+        assert_eq!(
+            [0, 200, 290, 301].map(&mut again),
+            [false, false, false, true]
+        );
         // Nobody spoke for a night.
         assert_eq!([30_000, 30_299, 30_300].map(again), [false, false, true]);
     }

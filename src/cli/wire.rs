@@ -34,7 +34,8 @@ pub enum NotRunning {
 }
 
 /// What is known of who was there and is not any more.
-const CLOSED: &str = "has closed the connection: it has ended, or what it says was not read in time";
+const CLOSED: &str =
+    "has closed the connection: it has ended, or what it says was not read in time";
 
 /// It runs, and says nothing.
 #[derive(Debug, thiserror::Error)]

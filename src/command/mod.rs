@@ -144,6 +144,8 @@ pub fn calls_off(text: &str, language: &str) -> bool {
 const SAME_BEGINNING: f64 = 0.7;
 /// The same of a single word: "stop" and "start" have 0.63.
 const SAME_WORD: f64 = 0.63;
+/// In the time of a short stop nobody says more words than these.
+const FEW_WORDS: usize = 3;
 
 /// Whether `whole` is a stop that was read as one in its beginning, `begun`, and in the end as something that sounds like
 /// it: "Please stop", and then "Please start talking".
@@ -179,6 +181,16 @@ pub fn must_be_stop(text: &str, language: &str) -> bool {
         let text = Text::new(text, language.letters);
         text.len() > 0 && !text.is_too_long() && language.is_misread_stop(&text)
     })
+}
+
+/// Whether the last of a few words is such a stop, or one that was read right: "Let's start", "I'd stop". What is left of hearken's own
+/// voice in front of a short word becomes words as well.
+pub fn ends_in_stop(text: &str, language: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.len() <= FEW_WORDS
+        && words.last().is_some_and(|last| {
+            must_be_stop(last, language) || recognise(last, language) == Some(Command::Stop)
+        })
 }
 
 /// Commands that a reply takes note of without stopping for good.

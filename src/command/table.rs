@@ -224,7 +224,10 @@ impl Language {
     /// Whether all of `text`, said over a reply, is a stop that whisper has misread.
     pub fn is_misread_stop(&self, text: &Text) -> bool {
         let start = [Place { at: 0, name: None }];
-        let mut alone = self.misread_alone.iter().flat_map(|phrase| phrase.ends(text, &start));
+        let mut alone = self
+            .misread_alone
+            .iter()
+            .flat_map(|phrase| phrase.ends(text, &start));
         alone.any(|place| place.at == text.len()) || self.is_all(&self.misread, text)
     }
 

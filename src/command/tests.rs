@@ -284,6 +284,23 @@ fn a_stop_that_is_misread_over_a_reply_is_one() {
 }
 
 #[test]
+fn a_few_words_may_end_in_a_stop() {
+    for text in [
+        "Let's start.",
+        "I'd stop",
+        "I can stop.",
+        "White star",
+        "Stop!",
+    ] {
+        assert!(ends_in_stop(text, "en"), "{text}");
+    }
+    for text in ["What is the next stop?", "Start the music.", "Paris.", ""] {
+        assert!(!ends_in_stop(text, "en"), "{text}");
+    }
+    assert!(ends_in_stop("이제 그만.", "ko"));
+}
+
+#[test]
 fn a_beginning_may_become_a_command_for_the_reply() {
     for text in [
         "Louder",

@@ -36,7 +36,9 @@ pub(super) fn unknown_key(
 
 /// Where the value of the dotted key stands.
 pub(super) fn offset(table: &DeTable<'_>, key: &str) -> Option<usize> {
-    let (name, inner) = key.split_once('.').map_or((key, None), |(n, i)| (n, Some(i)));
+    let (name, inner) = key
+        .split_once('.')
+        .map_or((key, None), |(n, i)| (n, Some(i)));
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name)?;
     match (inner, value.get_ref()) {
         (None, _) => Some(key.span().start),

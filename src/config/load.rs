@@ -494,7 +494,10 @@ mod tests {
     fn wrong_flags_and_variables_say_which() {
         let text = "[listen]\nonset_ms = 64\nvad_threshold = 2\nlanguage = \"xx\"\n";
         let said = fails(text, &["speak.rate_percent=90"]);
-        assert!(said.starts_with("f.toml line 3: listen.vad_threshold"), "{said}");
+        assert!(
+            said.starts_with("f.toml line 3: listen.vad_threshold"),
+            "{said}"
+        );
         let set = ["listen.vad_threshold=0.5", "speak.rate_percent=90"];
         let said = fails(text, &set);
         assert!(said.starts_with("f.toml line 4: listen.language"), "{said}");

@@ -94,6 +94,7 @@ pub struct Endpointer {
     onset: u32,
     usual_onset: u32,
     pre_roll: u64,
+    usual_pre_roll: u64,
     hangover: u64,
     longest: u64,
     search: usize,
@@ -113,12 +114,14 @@ impl Endpointer {
         let frames = |ms: u32| ms.div_ceil(FRAME_MS).max(1);
         let longest = u64::from(settings.max_utterance_ms / FRAME_MS).max(8);
         let search = u64::from(frames(CUT_SEARCH_MS)).min(longest / 4);
+        let pre_roll = u64::from(settings.pre_roll_ms.div_ceil(FRAME_MS)).min(longest / 4);
         let onset = frames(settings.onset_ms).min(u32::try_from(longest / 4).unwrap_or(u32::MAX));
         Self {
             threshold: settings.threshold,
             onset,
             usual_onset: onset,
-            pre_roll: u64::from(settings.pre_roll_ms.div_ceil(FRAME_MS)).min(longest / 4),
+            pre_roll,
+            usual_pre_roll: pre_roll,
             hangover: frames(settings.hangover_ms).into(),
             longest,
             search: usize::try_from(search).unwrap_or(1),
@@ -166,10 +169,12 @@ impl Endpointer {
         self.end_of_silence(speech, index)
     }
 
-    /// Speech that lasts `frames` begins an utterance from now on; `None`: as long as it is set. What is too short to be
-    /// speech is dismissed as before.
-    pub fn set_onset(&mut self, frames: Option<u32>) {
-        self.onset = frames.map_or(self.usual_onset, |frames| frames.clamp(1, self.usual_onset));
+    /// Speech that lasts `onset` frames begins an utterance from now on, and `pre_roll` frames before it belong to it; `None`: as it
+    /// is set, which is never less. What is too short to be speech is dismissed as before.
+    pub fn set_eager(&mut self, beginning: Option<(u32, u32)>) {
+        let (onset, pre_roll) = beginning.unwrap_or((u32::MAX, u32::MAX));
+        self.onset = onset.clamp(1, self.usual_onset);
+        self.pre_roll = self.usual_pre_roll.min(pre_roll.into());
     }
 
     /// The next frame: its index (one more than the last), the probability of speech in it, its root mean square.

@@ -20,6 +20,9 @@ use pause::Pausing;
 /// While eager, so many frames of speech begin an utterance: two, which leaves 36 of the 100 ms in which hearken lowers its
 /// voice to the microphone and the canceller.
 const EAGER_ONSET: u32 = 2;
+/// While eager, so many frames before them belong to it: 192 ms. What is left there of hearken's own voice becomes words: of ten
+/// "Stop!" over a reply three were read as "I'd stop" or "I can stop" with 500 ms before them.
+const EAGER_PRE_ROLL: u32 = 6;
 /// While eager, what has been said so far is told every so many frames: about 100 ms.
 const PARTIAL_EVERY: u64 = 3;
 
@@ -121,7 +124,8 @@ impl Segmenter {
     pub fn set_eager(&mut self, eager: bool) {
         if self.eager != eager {
             self.eager = eager;
-            self.endpointer.set_onset(eager.then_some(EAGER_ONSET));
+            let beginning = (EAGER_ONSET, EAGER_PRE_ROLL);
+            self.endpointer.set_eager(eager.then_some(beginning));
         }
     }
 

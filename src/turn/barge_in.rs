@@ -16,6 +16,8 @@ const COMMAND_MS: u32 = 1_500;
 /// Speech is over for a first judgement after so much silence, in ms: less than ends an utterance, so that a reply that
 /// was made quieter for a murmur is not quiet for long.
 pub const OVER_MS: u32 = 224;
+/// Nobody says a sentence in less than this, in ms: doubtful words are what whisper makes of a murmur, "Come on" of "uh-huh".
+const BRIEF_MS: u32 = 480;
 /// The beginning of what is still being said is not worth a transcription below this, in ms of speech: what whisper makes of
 /// it is no word.
 const LEAST_MS: u32 = 256;
@@ -60,10 +62,12 @@ pub struct Interruption<'a> {
     pub no_words: bool,
     /// It was followed by [`OVER_MS`] of silence.
     pub over: bool,
-    /// It is the whole utterance: nothing follows. Then its length is not asked for.
+    /// It is the whole utterance: nothing follows. Then its length is asked for only where whisper is unsure of it.
     pub whole: bool,
     /// Speech in it, in ms.
     pub voiced_ms: u32,
+    /// From its first sound to its last, in ms, where it is the whole.
+    pub length_ms: u32,
     /// What hearken is called.
     pub name: &'a Name,
     /// What the loudspeaker has been saying.
@@ -113,9 +117,17 @@ impl Agreement {
     }
 }
 
+/// Whether what took so long, in ms, is too short for a sentence; 0: it is not known.
+pub fn is_brief(length_ms: u32) -> bool {
+    (1..BRIEF_MS).contains(&length_ms)
+}
+
 /// Whether it is the name or a stop word.
 fn stops(said: &Interruption<'_>) -> bool {
-    said.name.called(said.text) != Called::No || is_stop(said.text, said.language)
+    let brief = said.whole && is_brief(said.length_ms);
+    said.name.called(said.text) != Called::No
+        || is_stop(said.text, said.language)
+        || (brief && command::ends_in_stop(said.text, said.language))
 }
 
 /// What whisper wrote of what was said over a reply and has ended; a command to stop that it is unsure of is believed, for the echo that
@@ -124,7 +136,8 @@ pub fn believed(mut transcript: Transcript) -> Transcript {
     let unsure = transcript.refused == Some(Refused::Unsure) && transcript.mean_logprob >= NOISE;
     let (words, language) = (&transcript.doubted, &transcript.language);
     let stops = command::recognise(words, language) == Some(Command::Stop)
-        || command::must_be_stop(words, language);
+        || command::must_be_stop(words, language)
+        || command::ends_in_stop(words, language);
     if unsure && stops {
         transcript.text = std::mem::take(&mut transcript.doubted);
         transcript.refused = None;
@@ -215,7 +228,9 @@ fn judged(said: &Interruption<'_>) -> Verdict {
     let begun = !said.over && said.voiced_ms < SENTENCE_MS;
     // Nobody says a word three times but to stop somebody: it is what whisper makes of "yeah, yeah, yeah".
     let thrice = plain_words(said.text).len() >= 3;
-    let doubtful = one_word && (begun || thrice || said.mean_logprob < DOUBTFUL) && !stops;
+    let unsure = said.mean_logprob < DOUBTFUL;
+    let brief = said.whole && is_brief(said.length_ms) && unsure;
+    let doubtful = ((one_word && (begun || thrice || unsure)) || brief) && !stops;
     match interjection(said.text, said.over, said.language) {
         Interjection::Interrupts if doubtful => undecided,
         Interjection::Interrupts => Verdict::Stop,

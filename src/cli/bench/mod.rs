@@ -21,7 +21,9 @@ pub(super) use self::talk::{NoReport, NoSpeech};
 
 /// Arguments of `hearken bench`.
 #[derive(clap::Args)]
-#[command(arg_required_else_help = true, after_help = "Examples:
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
   hearken bench stt
   hearken bench echo --no-words
   hearken bench voice --json
@@ -29,7 +31,8 @@ pub(super) use self::talk::{NoReport, NoSpeech};
   hearken bench wake --hours 0
   hearken bench interrupt
   hearken bench idle --minutes 1
-  hearken bench soak --hours 2 --svg soak.svg")]
+  hearken bench soak --hours 2 --svg soak.svg"
+)]
 pub struct Args {
     #[command(subcommand)]
     part: Part,

@@ -24,6 +24,7 @@ fn judge_sure(
         over,
         whole: over && voiced_ms == 0,
         voiced_ms,
+        length_ms: 1_000,
         name: &name,
         speaking: "Once upon a time there was a king who had to stop for a rest.",
         held: false,
@@ -115,6 +116,33 @@ fn a_doubtful_word_is_a_murmur_and_a_stop_word_never_is() {
 }
 
 #[test]
+fn doubtful_words_in_no_time_are_a_murmur() {
+    let name = Name::new("Samantha").unwrap();
+    let heard = |text, length_ms, mean_logprob| {
+        verdict(&Interruption {
+            policy: Policy::Speech,
+            text,
+            language: "en",
+            mean_logprob,
+            no_words: false,
+            over: true,
+            whole: true,
+            voiced_ms: 0,
+            length_ms,
+            name: &name,
+            speaking: "Once upon a time there was a king.",
+            held: false,
+        })
+    };
+    assert_eq!(heard("Come on.", 350, -0.99), Verdict::CarryOn);
+    assert_eq!(heard("Come on.", 350, -0.3), Verdict::Stop);
+    assert_eq!(heard("Come on.", 800, -0.99), Verdict::Stop);
+    for stops in ["Stop!", "No, stop.", "I'd stop.", "Samantha."] {
+        assert_eq!(heard(stops, 350, -0.99), Verdict::Stop, "{stops}");
+    }
+}
+
+#[test]
 fn the_first_word_of_a_beginning_says_nothing_unless_it_stops() {
     for (text, verdict) in [
         ("Speed", Verdict::Unclear),
@@ -166,6 +194,7 @@ fn whoever_hums_or_laughs_for_long_is_one() {
         over: false,
         whole: false,
         voiced_ms: 1_300,
+        length_ms: 1_000,
         name: &name,
         speaking: "",
         held: false,
@@ -267,6 +296,7 @@ fn its_own_star_is_no_stop() {
         over: true,
         whole: false,
         voiced_ms: 300,
+        length_ms: 1_000,
         name: &name,
         speaking: "The nearest star is the Sun.",
         held: false,
@@ -295,6 +325,7 @@ fn a_reply_that_is_held_can_be_told_to_go_on() {
             over: true,
             whole: true,
             voiced_ms: 500,
+            length_ms: 1_000,
             name: &name,
             speaking: "The king said that they should go on to the next town.",
             held: true,
@@ -365,6 +396,7 @@ fn of_doubtful_words_a_stop_is_believed() {
     };
     let heard = |doubted: &str, refused| heard_at(-1.2, doubted, refused);
     assert_eq!(heard("Wait!", Some(Refused::Unsure)), "Wait!");
+    assert_eq!(heard("I'd stop.", Some(Refused::Unsure)), "I'd stop.");
     // What it makes of noise.
     assert_eq!(heard("No.", Some(Refused::Unsure)), "");
     assert_eq!(heard_at(-3.5, "Stop!", Some(Refused::Unsure)), "");

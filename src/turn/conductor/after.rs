@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::Conductor;
+use super::held::Spoken;
 use super::words::level_db;
 use crate::command;
 use crate::config::Policy;
@@ -79,6 +80,7 @@ impl Conductor {
             over: true,
             whole: true,
             voiced_ms: 0,
+            length_ms: self.held.after_question().map_or(0, Spoken::length_ms),
             name: &self.manners.name,
             speaking: "",
             held: false,

@@ -38,7 +38,21 @@ pub(super) struct Held {
     pub amended: Option<Transcript>,
 }
 
+impl Spoken {
+    /// From its first sound to its last, in ms.
+    pub fn length_ms(&self) -> u32 {
+        let length = self.ended.saturating_duration_since(self.began);
+        u32::try_from(length.as_millis()).unwrap_or(u32::MAX)
+    }
+}
+
 impl Held {
+    /// From the first sound of each utterance to its last, in ms, one after the other.
+    pub fn length_ms(&self) -> u32 {
+        let lengths = self.utterances.iter().map(Spoken::length_ms);
+        lengths.fold(0, u32::saturating_add)
+    }
+
     /// The sound of all utterances.
     pub fn sound(&self) -> impl Iterator<Item = &[f32]> {
         self.utterances.iter().map(|u| &u.samples[..])

@@ -11,7 +11,7 @@ use tracing::debug;
 use super::after::GOES_ON;
 use super::{Conductor, Turn};
 use crate::audio::EAR_RATE;
-use crate::command::{Command, is_own, is_part, misread_stop, must_be_stop};
+use crate::command::{Command, ends_in_stop, is_own, is_part, misread_stop, must_be_stop};
 use crate::config::Policy;
 use crate::event::Event;
 use crate::listen::Partial;
@@ -73,12 +73,13 @@ impl Probe {
         self.agreement = Agreement::default();
     }
 
-    /// Whether `wanted` is the stop that a reply was stopped for, whatever was read in the end.
-    pub(super) fn stopped_for(&self, wanted: &str, language: &str) -> bool {
+    /// Whether `wanted` is the stop that a reply was stopped for, whatever was read in the end; `brief` when that took no time.
+    pub(super) fn stopped_for(&self, wanted: &str, language: &str, brief: bool) -> bool {
         let stopped = !self.stopped_with.is_empty();
         stopped
             && (must_be_stop(wanted, language)
-                || misread_stop(&self.stopped_with, wanted, language))
+                || misread_stop(&self.stopped_with, wanted, language)
+                || (brief && ends_in_stop(wanted, language)))
     }
 }
 
@@ -306,6 +307,7 @@ impl Conductor {
             over: extent.over,
             whole,
             voiced_ms: extent.voiced_ms,
+            length_ms: self.held.length_ms(),
             name: &self.manners.name,
             speaking: &speaking,
             held,
@@ -442,12 +444,15 @@ mod tests {
             stopped_with: "Please stop".into(),
             ..Probe::default()
         };
-        assert!(probe.stopped_for("Please start talking.", "en"));
-        assert!(probe.stopped_for("Star.", "en"));
+        let stopped_for = |probe: &Probe, text, brief| probe.stopped_for(text, "en", brief);
+        assert!(stopped_for(&probe, "Please start talking.", false));
+        assert!(stopped_for(&probe, "Star.", false));
+        assert!(stopped_for(&probe, "I'd stop.", true));
+        assert!(!stopped_for(&probe, "Where's the stop?", false));
         // "Is the Sun a star or a planet?"
         probe.begin(false);
         for text in ["Please start talking.", "Star."] {
-            assert!(!probe.stopped_for(text, "en"), "{text}");
+            assert!(!stopped_for(&probe, text, true), "{text}");
         }
     }
 }

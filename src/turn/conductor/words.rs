@@ -129,9 +129,9 @@ impl Conductor {
             // "I'll call you Samantha" is not addressed to Samantha, also when that is its name.
             .or_else(|| named(text, language))
             .or_else(|| {
-                self.probe
-                    .stopped_for(&wanted, language)
-                    .then_some(Command::Stop)
+                let brief = barge_in::is_brief(self.held.length_ms());
+                let stops = self.probe.stopped_for(&wanted, language, brief);
+                stops.then_some(Command::Stop)
             })
             // Who calls it off while hearken still thinks says it after the question.
             .or_else(|| {

@@ -173,7 +173,7 @@ impl<'a> Hearing<'a> {
                             at_ms < LOOKS_FOR_MS && barge_in::is_worth_a_look(said.voiced_ms, over);
                         if worth && extent != looked_at {
                             looked_at = extent;
-                            life.looks.push(self.look(&said, false, at_ms)?);
+                            life.looks.push(self.look(&said, 0, at_ms)?);
                         }
                     }
                     Heard::Utterance(said) if life.whole.is_none() => {
@@ -182,7 +182,9 @@ impl<'a> Hearing<'a> {
                             voiced_ms: 0,
                             silent_ms: u32::MAX,
                         };
-                        life.whole = Some(self.look(&whole, true, at_ms)?);
+                        let last = life.audible.iter().rposition(|heard| *heard);
+                        let frames = last.map_or(0, |last| last as u32 + 1);
+                        life.whole = Some(self.look(&whole, frames * FRAME_MS, at_ms)?);
                     }
                     _ => {}
                 }
@@ -191,8 +193,9 @@ impl<'a> Hearing<'a> {
         Ok(life)
     }
 
-    fn look(&mut self, said: &Partial, whole: bool, at_ms: f64) -> anyhow::Result<Look> {
-        let never = AtomicBool::new(false);
+    /// Looks at it; `length_ms` is 0 where it may go on.
+    fn look(&mut self, said: &Partial, length_ms: u32, at_ms: f64) -> anyhow::Result<Look> {
+        let (never, whole) = (AtomicBool::new(false), length_ms > 0);
         let over = said.silent_ms >= OVER_MS;
         let began = Instant::now();
         let transcript = match over {
@@ -209,6 +212,7 @@ impl<'a> Hearing<'a> {
             over,
             whole,
             voiced_ms: said.voiced_ms,
+            length_ms,
             name: self.name,
             speaking: REPLY,
             held: false,
