@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use hearken::config::Config;
@@ -12,25 +13,18 @@ use hearken::listen::vad::{FRAME, SpeechDetector as _, Vad};
 use hearken::listen::whisper::{Whisper, WhisperSettings};
 use hearken::speak::piper::{PiperSettings, PiperVoice};
 use hearken::speak::voice::Voice as _;
+use hearken::weights::{Role, Store};
 
 /// Before this nothing is counted: the first ones leave what all share, and pieces that the next ones fill.
-const FIRST: usize = 5;
+const FIRST: usize = 8;
 const THEN: usize = 12;
-/// So much more at the end is more than chance, in MB: a model that were left behind would be as much each time.
-const CHANCE_MB: f64 = 40.0;
+/// So much more at the end is more than chance, in MB: the smallest model that were left behind each time would be more.
+const CHANCE_MB: f64 = 20.0;
 
-fn weights(file: &str) -> PathBuf {
-    let dir = std::env::var_os("HEARKEN_DATA_DIR").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".local/share/hearken"),
-        PathBuf::from,
-    );
-    let path = dir.join("weights").join(file);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `hearken weights pull`",
-        path.display()
-    );
-    path
+fn weights(name: &str, role: Role) -> PathBuf {
+    static STORE: LazyLock<Store> =
+        LazyLock::new(|| Store::new(&hearken::config::load(None, &[]).unwrap().data_dir));
+    STORE.locate(name, role).unwrap()
 }
 
 fn resident_mb() -> f64 {
@@ -57,10 +51,10 @@ fn stays<P: Send + 'static>(what: &str, open: fn() -> P, work: fn(&mut P)) {
 
 #[test]
 fn no_part_that_is_begun_anew_leaves_memory_behind() {
-    hearken::onnx::init(&weights("libonnxruntime.so")).unwrap();
+    hearken::onnx::init(&weights("onnxruntime", Role::Runtime)).unwrap();
     stays(
         "voice activity detector",
-        || Vad::open(&weights("silero-vad.onnx")).unwrap(),
+        || Vad::open(&weights("silero-vad", Role::Vad)).unwrap(),
         |vad| {
             for _ in 0..100 {
                 vad.probability(&[0.01; FRAME]).unwrap();
@@ -69,19 +63,19 @@ fn no_part_that_is_begun_anew_leaves_memory_behind() {
     );
     stays(
         "Smart Turn",
-        || SmartTurn::open(&weights("smart-turn.onnx")).unwrap(),
+        || SmartTurn::open(&weights("smart-turn", Role::Turn)).unwrap(),
         |turn| assert!(turn.finished(&[0.01; 64_000]).is_ok()),
     );
     stays(
         "voice",
-        || PiperVoice::open(&weights("joe.onnx"), PiperSettings::default()).unwrap(),
+        || PiperVoice::open(&weights("joe", Role::Voice), PiperSettings::default()).unwrap(),
         |voice| drop(voice.say("The capital of Japan is Tokyo.").unwrap()),
     );
     stays(
         "speech-to-text",
         || {
             let settings = WhisperSettings::new(&Config::default().listen, 2);
-            Whisper::open(&weights("whisper-base-q8_0.bin"), settings).unwrap()
+            Whisper::open(&weights("whisper-base", Role::Stt), settings).unwrap()
         },
         |whisper| {
             let never = AtomicBool::new(false);

@@ -1,11 +1,14 @@
 //! What programs order, and people who speak meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hearken::event::Event;
 use hearken::memory::conversation::Keeper;
 use hearken::reply::model::Role;
 use hearken::speak::chime::Chime;
+use hearken::turn::baton::Baton;
+use hearken::turn::conductor::Outcome;
 use hearken::turn::order::Order;
 use tokio::sync::oneshot;
 
@@ -172,6 +175,27 @@ async fn the_microphone_chimes_when_it_is_closed_and_opened_and_nothing_sounds()
     let clauses = room.loudspeaker.desk().written - expected;
     assert_eq!(clauses % u64::from(RATE), 0, "{report:?}");
     room.leave().await;
+}
+
+/// Who takes over too late is told so, and the conversation goes on here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_is_kept_is_given_to_nobody() {
+    let mut room = enter(&["Samantha, are you there?"], vec![Writes::Text(&["Yes."])]);
+    let baton = Arc::new(Baton::default());
+    assert!(baton.keep());
+    let (successor, carried) = oneshot::channel();
+    room.order(Order::HandOver(successor, Arc::clone(&baton)))
+        .await;
+    assert!(carried.await.is_err());
+    assert_eq!(room.answered(0).await.reply, "Yes.");
+    // Another one may have it.
+    baton.back();
+    let (successor, carried) = oneshot::channel();
+    room.order(Order::HandOver(successor, Arc::clone(&baton)))
+        .await;
+    assert!(carried.await.is_ok() && baton.is_given());
+    let outcome = room.ending.await.unwrap().unwrap();
+    assert_eq!(outcome, Outcome::HandedOver);
 }
 
 async fn mute(room: &Room, muted: bool) {
