@@ -129,6 +129,41 @@ async fn a_stop_that_is_misread_in_the_end_asks_nobody() {
     room.leave().await;
 }
 
+/// What may have been "Stop!" on the last syllable of a reply, which it has not stopped, is no question.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubtful_stop_as_a_reply_ends_asks_nobody() {
+    let mut room = enter_before(
+        sparing_microphone(),
+        &["Samantha, open the door.", "(I'd stop.)"],
+        vec![Writes::Text(&["It is done."]), STORY],
+        config(),
+        None,
+        daemon::PATIENCE,
+    );
+    let silence = || vec![0.0; 2 * EAR_RATE as usize];
+    room.feed.play([spoken(0, 600), silence()].concat());
+    room.loudspeaker.let_play(0.5);
+    room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    room.feed.play(spoken(1, 300));
+    room.until("a quieter voice", |e| matches!(e, Event::Ducked { .. }))
+        .await;
+    room.loudspeaker.let_play(60.0);
+    assert_eq!(room.finished().await.reply, "It is done.");
+    room.feed.play(silence());
+    let seen = room
+        .until("the end of what was said", |e| {
+            matches!(e, Event::NothingSaid { .. } | Event::TurnFinished(_))
+        })
+        .await;
+    assert!(
+        matches!(seen.last(), Some(Event::NothingSaid { .. })),
+        "{seen:?}"
+    );
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_murmur_only_makes_it_quieter_for_a_moment() {
     let mut room = enter(&["Samantha, tell me a story.", "Uh-huh."], vec![STORY]);

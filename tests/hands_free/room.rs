@@ -17,7 +17,7 @@ use hearken::event::{Bus, Event, TurnReport};
 use hearken::listen::confirm::Confirming;
 use hearken::listen::continuing::Continuing;
 use hearken::listen::mending::Mending;
-use hearken::listen::transcribe::{TranscribeError, Transcriber, Transcript};
+use hearken::listen::transcribe::{Refused, TranscribeError, Transcriber, Transcript};
 use hearken::listen::turn_end::TurnEndDetector;
 use hearken::listen::vad::{self, FRAME, SpeechDetector};
 use hearken::onnx::OnnxError;
@@ -117,12 +117,16 @@ impl Transcriber for ByLoudness {
         while text.contains(&ENDLESS) && !ends() {
             std::thread::yield_now();
         }
+        let text = text.join(" ");
+        // In brackets: unsure.
+        let doubted = text.trim_matches(|c| "()".contains(c));
+        let sure = doubted == text;
         Ok(Transcript {
-            text: text.join(" "),
             language: "en".into(),
-            mean_logprob: -0.1,
-            refused: None,
-            doubted: String::new(),
+            mean_logprob: if sure { -0.1 } else { -1.2 },
+            refused: (!sure).then_some(Refused::Unsure),
+            doubted: if sure { String::new() } else { doubted.into() },
+            text: if sure { text } else { String::new() },
         })
     }
 

@@ -8,7 +8,7 @@ use super::Conductor;
 use crate::command::{self, Command, is_own, is_part, is_stop};
 use crate::config::Policy;
 use crate::event::Event;
-use crate::listen::name::Name;
+use crate::listen::name::{Called, Name};
 use crate::listen::transcribe::{TranscribeError, Transcript};
 use crate::memory;
 use crate::memory::conversation::Told;
@@ -69,7 +69,7 @@ impl Conductor {
         let outcome = match result {
             Ok(transcript) => {
                 let transcript = match self.held.over_reply {
-                    true => barge_in::believed(transcript),
+                    true => self.if_it_stops(transcript),
                     false => transcript,
                 };
                 if let Some(refused) = transcript.refused {
@@ -93,6 +93,21 @@ impl Conductor {
             }
         };
         self.take(Input::Transcribed { turn, outcome });
+    }
+
+    /// Doubtful words over a reply are believed when they are a stop. Those that only may have been one ("I'd stop.") are when they
+    /// are taken for the one that has stopped it; otherwise they would be a question.
+    fn if_it_stops(&self, transcript: Transcript) -> Transcript {
+        let believed = barge_in::believed(transcript.clone());
+        let Transcript { text, language, .. } = &believed;
+        let wanted = match self.manners.name.called(text) {
+            Called::With(wanted) => wanted,
+            Called::Alone | Called::No => text.clone(),
+        };
+        let brief = barge_in::is_brief(self.held.length_ms());
+        let stops = command::recognise(&wanted, language) == Some(Command::Stop)
+            || self.probe.stopped_for(&wanted, language, brief);
+        if stops { believed } else { transcript }
     }
 
     /// What was said could not become words.
@@ -207,7 +222,6 @@ impl Conductor {
 
     /// A command over a reply that goes on: louder, slower.
     pub(super) fn adjust(&mut self, turn: TurnId, transcript: &Transcript) {
-        use crate::listen::name::Called;
         let Transcript { text, language, .. } = transcript;
         let wanted = match self.manners.name.called(text) {
             Called::With(wanted) => wanted,
