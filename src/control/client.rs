@@ -243,7 +243,7 @@ impl Served {
             _ = lines.next() => None,
             carried = carried => Some(match carried {
                 Ok(carried) => serde_json::to_value(carried).map_err(|error| error.to_string()),
-                Err(_) => Err("hearken is ending".into()),
+                Err(_) => Err("hearken goes on by itself, or is ending".into()),
             }),
         }
     }

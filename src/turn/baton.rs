@@ -21,7 +21,7 @@ impl Baton {
         self.becomes(KEPT)
     }
 
-    /// It is here again, and may be given: who waited for it is gone.
+    /// It is here again, and may be given: nobody has got what was given, or who waited for what was kept is gone.
     pub fn back(&self) {
         self.0.store(HERE, Ordering::Release);
     }

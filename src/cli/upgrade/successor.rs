@@ -188,7 +188,8 @@ impl Upgrader {
                             Err(error) => error.to_string(),
                         };
                         let _ = alive.send(Next::Ended(ended));
-                        if self.baton.is_given() {
+                        // Asked and kept in one: it may be given at this moment, to one that is no more.
+                        if !too_late && !self.baton.keep() {
                             continue;
                         }
                         self.baton.back();
