@@ -98,7 +98,8 @@ impl<T: Transcriber> Confirming<T> {
             .name
             .as_ref()
             .is_some_and(|n| n.has_rival(&chosen.text));
-        match !rival && self.believes(&plain) {
+        let believed = self.believes(&plain) || (sure && self.is_near(&plain, side));
+        match !rival && believed {
             true => Ok(primed),
             false => Ok(plain),
         }
@@ -171,6 +172,16 @@ impl<T: Transcriber> Confirming<T> {
             }),
             _ => Ok(primed),
         }
+    }
+
+    /// Whether words on that `side` sound a little like the name: "Sonata, tell me a story." Where the first look was sure of the name
+    /// that is enough.
+    fn is_near(&self, transcript: &Transcript, side: Side) -> bool {
+        let guess = self
+            .name
+            .as_ref()
+            .and_then(|name| name.guess(&transcript.text));
+        guess.is_some_and(|(where_it_is, _)| where_it_is == side)
     }
 
     /// Whether this does not speak against the name.
@@ -357,6 +368,33 @@ mod tests {
         let (text, looks) = written([call, "What time is it?", "Summon the what time?"]);
         assert_eq!(text, call);
         assert_eq!(looks, [(0, 160_000), (1, LOOK), (2, 160_000)]);
+    }
+
+    #[test]
+    fn a_sure_call_is_believed_where_a_word_a_little_like_it_is_heard() {
+        let call = "Samantha, tell me a story.";
+        let plain = "Sonata, tell me a story.";
+        for (logprob, chosen, plain, believed) in [
+            (-0.1, "Tell me a story.", plain, true),
+            (-0.6, "Tell me a story.", plain, false),
+            (-0.1, "Savannah, tell me a story.", plain, false),
+            (-0.1, "Tell me a story.", "Tell me a sonata.", false),
+        ] {
+            let mut both = Confirming::new(Scripted {
+                writes: [call, chosen, plain],
+                offered: None,
+                logprob,
+                expects: 2,
+                looks: Vec::new(),
+            });
+            both.expect("Samantha.");
+            let read = both.transcribe(&[0.1; 40_000], &AtomicBool::new(false));
+            assert_eq!(
+                read.unwrap().text == call,
+                believed,
+                "{logprob} {chosen} {plain}"
+            );
+        }
     }
 
     #[test]
