@@ -7,7 +7,8 @@
 //! greeting that is not counted, and the model has written a word before that: files that are read for the first
 //! time are no part of a turn.
 //!
-//! Echo cancellation and noise suppression are off, for nothing of the replies comes back; everybody is listened to.
+//! Echo cancellation and noise suppression are off, for nothing of the replies comes back; everybody is listened to, or with
+//! `--called` only who calls.
 
 mod ask;
 mod compare;
@@ -59,6 +60,7 @@ const OUT_RATE: u32 = 22_050;
   hearken bench talk                                   14 questions: three minutes or so
   hearken bench talk --repeat 3 --html talk.html --json > talk.json
   hearken bench talk --busy 2                          while others want the cores
+  hearken bench talk --called                          each question begins with the name, as the first of a conversation does
   hearken bench talk --backend http://127.0.0.1:11434/v1 --model llama3.2
   hearken bench talk --questions q1.wav q2.wav --verbose
   hearken bench talk --compare before.json after.json")]
@@ -78,6 +80,10 @@ pub struct Args {
     /// So many other processes want the cores meanwhile
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=64))]
     busy: u8,
+
+    /// Each question begins with the name, and is heard for that alone
+    #[arg(long)]
+    called: bool,
 
     /// Ask an OpenAI-compatible server instead of the configured model: its base URL up to and with /v1
     #[arg(long, value_name = "URL")]
@@ -124,7 +130,12 @@ pub fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         false => questions::own(&args.questions, &store)?,
     };
     questions.truncate(args.only.map_or(usize::MAX, |n| n as usize));
-    let greeting = questions::greeting(&config, &store)?;
+    let mut greeting = questions::greeting(&config, &store)?;
+    if args.called {
+        let call = questions::call(&config, &store)?;
+        let all = questions.iter_mut().chain([&mut greeting]);
+        all.for_each(|question| question.begin_with(&call));
+    }
     let rounds = args.repeat as usize;
     let bar = bar(rounds * (1 + questions.len()));
     let bench = Bench {
@@ -160,7 +171,13 @@ fn in_force(args: &Args, config: &Config) -> anyhow::Result<Config> {
     config.audio.chimes = false; // They are no reply.
     config.echo.cancellation = false;
     config.echo.noise_suppression = false;
-    config.attention.mode = Mode::Always;
+    config.attention.mode = match args.called {
+        true => Mode::Name,
+        false => Mode::Always,
+    };
+    if args.called {
+        config.attention.follow_up_ms = 0;
+    }
     if let Some(url) = &args.backend {
         config.reply.backend = Backend::Server;
         config.reply.server.url.clone_from(url);

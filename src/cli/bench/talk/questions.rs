@@ -47,6 +47,18 @@ pub struct Question {
     pub pauses_ms: Vec<f64>,
 }
 
+/// Between the name and the question, in samples: 150 ms.
+const BEHIND_THE_NAME: usize = RATE * 150 / 1000;
+
+impl Question {
+    /// Says `call` before it.
+    pub fn begin_with(&mut self, call: &[f32]) {
+        let samples = [call, &[0.0; BEHIND_THE_NAME], &self.samples].concat();
+        self.end += samples.len() - self.samples.len();
+        self.samples = samples;
+    }
+}
+
 /// Where a question comes from.
 enum Source {
     /// A recording of the test data: the end of its file's name; its words; where its last word ends (ms), read off its
@@ -180,6 +192,13 @@ pub fn built_in(config: &Config, store: &Store) -> anyhow::Result<Vec<Question>>
 /// What begins every conversation.
 pub fn greeting(config: &Config, store: &Store) -> anyhow::Result<Question> {
     said(config, store, Espeak("en-us", 100, 100), GREETING)
+}
+
+/// The name, in the configured voice.
+pub fn call(config: &Config, store: &Store) -> anyhow::Result<Vec<f32>> {
+    let name = format!("{},", config.name);
+    let call = said(config, store, Piper(100, 100), &[(&name, 0)])?;
+    Ok(call.samples[..call.end].to_vec())
 }
 
 /// Questions of the user's own.

@@ -167,13 +167,17 @@ impl Report {
             true => format!(", load average {load_before:.1} before it began"),
             false => String::new(),
         };
+        let called = match of("attention", "mode").as_str() {
+            "name" => ", called by name",
+            _ => "",
+        };
         let busy = match busy {
             0 => String::new(),
             1 => ", 1 busy process beside it".into(),
             n => format!(", {n} busy processes beside it"),
         };
         format!(
-            "{}, {}, voice {}; {cores} cores ({processor}){busy}{load}",
+            "{}, {}, voice {}{called}; {cores} cores ({processor}){busy}{load}",
             of("listen", "model"),
             self.model,
             of("speak", "voice"),
