@@ -53,22 +53,30 @@ async fn a_sentence_stops_the_reply_and_the_history_holds_what_was_heard() {
     room.leave().await;
 }
 
-/// The beginning of a sentence stops the reply while it is still being said, and is not lost.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_sentence_stops_the_reply_before_it_ends() {
-    let mut room = enter_before(
-        sparing_microphone(),
-        &["Samantha, tell me a story.", "What about the queen?"],
-        vec![STORY, Writes::Text(&["She was out."])],
-        config(),
-        None,
-        daemon::PATIENCE,
-    );
-    let silence = || vec![0.0; 2 * EAR_RATE as usize];
+/// The first sentence is being answered, and hearken hears nothing but what is played to it.
+async fn replying(sentences: &'static [&'static str], writes: Vec<Writes>) -> Room {
+    let (microphone, patience) = (sparing_microphone(), daemon::PATIENCE);
+    let mut room = enter_before(microphone, sentences, writes, config(), None, patience);
     room.feed.play([spoken(0, 600), silence()].concat());
     room.loudspeaker.let_play(0.5);
     room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
         .await;
+    room
+}
+
+/// Two seconds of it.
+fn silence() -> Vec<f32> {
+    vec![0.0; 2 * EAR_RATE as usize]
+}
+
+/// The beginning of a sentence stops the reply while it is still being said, and is not lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_sentence_stops_the_reply_before_it_ends() {
+    let mut room = replying(
+        &["Samantha, tell me a story.", "What about the queen?"],
+        vec![STORY, Writes::Text(&["She was out."])],
+    )
+    .await;
     room.feed.play(spoken(1, 700));
     let seen = room
         .until("the interruption", |e| {
@@ -91,22 +99,14 @@ async fn a_long_sentence_stops_the_reply_before_it_ends() {
 /// "Please stop" stops a reply, and is a stop also when all of it is read "Please start talking".
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_that_is_misread_in_the_end_asks_nobody() {
-    let mut room = enter_before(
-        sparing_microphone(),
+    let mut room = replying(
         &[
             "Samantha, tell me a story.",
             "Please stop.~Please start talking.",
         ],
         vec![STORY],
-        config(),
-        None,
-        daemon::PATIENCE,
-    );
-    let silence = || vec![0.0; 2 * EAR_RATE as usize];
-    room.feed.play([spoken(0, 600), silence()].concat());
-    room.loudspeaker.let_play(0.5);
-    room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
-        .await;
+    )
+    .await;
     room.feed.play(spoken(1, 700));
     room.until("the interruption", |e| {
         matches!(e, Event::Interrupted { .. })
@@ -132,19 +132,11 @@ async fn a_stop_that_is_misread_in_the_end_asks_nobody() {
 /// What may have been "Stop!" on the last syllable of a reply, which it has not stopped, is no question.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doubtful_stop_as_a_reply_ends_asks_nobody() {
-    let mut room = enter_before(
-        sparing_microphone(),
+    let mut room = replying(
         &["Samantha, open the door.", "(I'd stop.)"],
         vec![Writes::Text(&["It is done."]), STORY],
-        config(),
-        None,
-        daemon::PATIENCE,
-    );
-    let silence = || vec![0.0; 2 * EAR_RATE as usize];
-    room.feed.play([spoken(0, 600), silence()].concat());
-    room.loudspeaker.let_play(0.5);
-    room.until("the reply", |e| matches!(e, Event::ClauseStarted { .. }))
-        .await;
+    )
+    .await;
     room.feed.play(spoken(1, 300));
     room.until("a quieter voice", |e| matches!(e, Event::Ducked { .. }))
         .await;
