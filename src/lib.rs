@@ -20,6 +20,7 @@
 //! The language model runs in a program of its own, `hearken-llm`, because whisper.cpp and llama.cpp each bring
 //! a different ggml and cannot be linked into one program.
 
+pub mod again;
 pub mod audio;
 pub mod command;
 pub mod config;

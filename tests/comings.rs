@@ -155,6 +155,7 @@ fn what_goes_comes_back_by_itself() {
 
     another_default(&mut desk);
     asleep(&mut desk);
+    succeeded(&mut desk);
     let mut rows = desk.end();
     rows.push(late());
     let table = format!(
@@ -252,6 +253,29 @@ fn asleep(desk: &mut Desk) {
         woken.elapsed().as_secs_f64()
     );
     desk.row("the computer sleeps for 4 s and wakes", &spoken);
+}
+
+/// Another program goes on while both are gone: it is steered as ever, and has them as soon as they are there.
+fn succeeded(desk: &mut Desk) {
+    desk.server.unplug();
+    desk.both("device_lost");
+    let (code, said, errors) = hearken(&desk.server, &["upgrade-restart"]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(said.contains("the microphone is not there"), "{said}");
+    desk.both("device_lost");
+    let (code, status, errors) = hearken(&desk.server, &["ctl", "status", "--json"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_ne!(status["process"], desk.daemon.process.id());
+    assert_eq!(
+        (&status["microphone"], &status["loudspeaker"]),
+        (&false.into(), &false.into())
+    );
+    let there = desk.server.plug_in(48_000);
+    desk.back(
+        "both are unplugged, another program takes over, and they are plugged in",
+        there,
+    );
 }
 
 /// The sound server comes later than hearken.

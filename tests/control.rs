@@ -7,14 +7,16 @@ mod scripted;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
 use hearken::config::{Config, Mode};
-use hearken::control::{self, Claim, LONGEST_LINE, Server};
+use hearken::control::{self, Claim, LONGEST_LINE, Reload, Reloaded, Server, Services};
 use hearken::daemon::{self, Parts};
 use hearken::event::{Bus, Event};
 use hearken::service::manager::Supervisor;
@@ -26,12 +28,20 @@ use scripted::{
 };
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const BOUND: Duration = Duration::from_secs(30);
 /// Hostile programs go on for so long.
 const ATTACK: Duration = Duration::from_secs(8);
+/// The daemon reads a configuration, and finds it the same, in about so long.
+const RELOADS_IN: Duration = Duration::from_millis(5);
+/// So many programs are served at a time.
+const PLACES: usize = 32;
+/// The place of a program that is gone is free again within this, which is shorter than the silence after which everybody
+/// is left.
+const FREE_WITHIN: Duration = Duration::from_secs(10);
 
 struct House {
     _folder: tempfile::TempDir,
@@ -40,6 +50,8 @@ struct House {
     events: Receiver<Event>,
     said: Arc<Mutex<Vec<String>>>,
     signs: Arc<Mutex<Signs>>,
+    /// The configuration was read anew so often.
+    reloads: Arc<AtomicUsize>,
     server: Server,
     ending: JoinHandle<Result<Outcome, Ending>>,
 }
@@ -62,6 +74,33 @@ impl Supervisor for Watching {
     }
 }
 
+/// What the daemon has beside the conversation: the sound system's own devices, and a configuration that is read anew, which
+/// is counted.
+fn services() -> (Services, Arc<AtomicUsize>) {
+    // As many may wait as in the daemon; who asks beyond that waits as well.
+    let (reload, mut asked): (Reload, _) = mpsc::channel(4);
+    let reloads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reloads);
+    tokio::spawn(async move {
+        while let Some((_, done)) = asked.recv().await {
+            tokio::time::sleep(RELOADS_IN).await;
+            counted.fetch_add(1, Ordering::Relaxed);
+            // Who has asked may be gone.
+            let _ = done.send(Ok(Reloaded {
+                changed: Vec::new(),
+                restart: Vec::new(),
+            }));
+        }
+    });
+    let (_, audio) = watch::channel(Config::default().audio);
+    let services = Services {
+        reload: Some(reload),
+        audio: Some(audio),
+        ..Services::default()
+    };
+    (services, reloads)
+}
+
 fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("control.sock");
@@ -76,7 +115,8 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
     let (bus, stop) = (Bus::default(), CancellationToken::new());
     let events = bus.subscribe();
     let claim = Claim::new(&socket).unwrap();
-    let server = control::serve(claim, orders, bus.clone(), stop.clone(), <_>::default()).unwrap();
+    let (services, reloads) = services();
+    let server = control::serve(claim, orders, bus.clone(), stop.clone(), services).unwrap();
     let parts = Parts {
         microphone: Box::new(microphone),
         vad: Box::new(Loudness),
@@ -108,6 +148,7 @@ fn house(hears: Vec<Hears>, writes: Vec<Writes>) -> House {
         events,
         said,
         signs,
+        reloads,
         server,
         ending,
     }
@@ -132,10 +173,15 @@ impl Program {
     fn new(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(BOUND)).unwrap();
-        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-        let mut program = Self { lines, stream };
+        let mut program = Self::greeted(stream);
         assert_eq!(program.read()["protocol"], control::PROTOCOL);
         program
+    }
+
+    /// One that has been greeted already.
+    fn greeted(stream: UnixStream) -> Self {
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        Self { lines, stream }
     }
 
     fn write(&mut self, line: &str) {
@@ -341,7 +387,11 @@ async fn hostile_programs_delay_no_turn() {
     for thread in hostile {
         thread.join().unwrap();
     }
-    eprintln!("half of the turns took {alone:?} at most, and {attacked:?} under attack");
+    let reloads = house.reloads.load(Ordering::Relaxed);
+    eprintln!(
+        "half of the turns took {alone:?} at most, and {attacked:?} under attack, which had {reloads} reloads"
+    );
+    assert!(reloads > 0, "no configuration was read anew");
     // The attackers take cores as well, which this does not forbid; a conversation that waits for them takes longer.
     assert!(attacked < alone + DELAY, "{alone:?}, {attacked:?}");
     // Nor does whoever supervises hearken take it for dead.
@@ -352,25 +402,24 @@ async fn hostile_programs_delay_no_turn() {
     eprintln!("{silent:?} without a sign of life at most");
     assert!(silent < ATTACK / 2, "{silent:?}");
     // Programs that behave are served again.
-    let served = || {
-        let stream = UnixStream::connect(&house.socket).unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        line.contains("protocol")
-    };
+    let mut program = Program::greeted(greeted(&house.socket));
     let began = Instant::now();
-    while !served() {
-        assert!(began.elapsed() < BOUND, "nobody is served any more");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let devices = program.ask(json!({"method": "devices"}));
+    let took = began.elapsed();
+    eprintln!("the sound system lists its devices in {took:?}");
+    // It was really asked, whether or not it has any.
+    let unasked = devices.to_string().contains("no devices of its own");
+    assert!(!unasked, "{devices}");
+    drop(program);
     house.feed.end();
     house.ending.await.unwrap().unwrap();
 }
 
 type Attack = Box<dyn FnOnce(&Path, &CancellationToken) + Send>;
 
-/// What is asked for again and again, each by a program of its own. A name is written to its file.
-const FLOODS: [&[&str]; 8] = [
+/// What is asked for again and again, each by a program of its own. A name is written to its file, and devices are the sound
+/// system's own.
+const FLOODS: [&[&str]; 10] = [
     &[r#"{"method":"status"}"#],
     &[
         r#"{"method":"name","name":"Anna"}"#,
@@ -386,24 +435,32 @@ const FLOODS: [&[&str]; 8] = [
         r#"{"method":"volume","percent":90}"#,
     ],
     &[r#"{"method":"history"}"#, r#"{"method":"forget"}"#],
-    &[r#"{"method":"devices"}"#, r#"{"method":"reload"}"#],
+    &[r#"{"method":"devices"}"#],
+    &[
+        r#"{"method":"use-device","name":"gramophone"}"#,
+        r#"{"method":"devices"}"#,
+    ],
+    &[r#"{"method":"reload"}"#],
     &[r#"{"method":"fly"}"#],
 ];
 
-/// These requests as fast as they go; who is turned away comes again.
+/// These requests as fast as they go; who is turned away, or cannot write on for a second, comes again.
 fn flood(socket: &Path, done: &CancellationToken, requests: &[&str]) {
     let lines: String = requests.iter().map(|line| format!("{line}\n")).collect();
     while !done.is_cancelled() {
         let Ok(mut stream) = UnixStream::connect(socket) else {
             return;
         };
+        // What takes long is not waited for when the attack is over.
+        let patience = Some(Duration::from_secs(1));
+        stream.set_write_timeout(patience).unwrap();
         let mut answers = stream.try_clone().unwrap();
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 65_536];
             while answers.read(&mut bytes).is_ok_and(|n| n > 0) {}
         });
         while !done.is_cancelled() && stream.write_all(lines.as_bytes()).is_ok() {}
-        let _ = stream.shutdown(std::net::Shutdown::Both);
+        let _ = stream.shutdown(Shutdown::Both);
         reader.join().unwrap();
     }
 }
@@ -459,6 +516,231 @@ fn deaf(socket: &Path, done: &CancellationToken) {
     while !done.is_cancelled() {
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A connection on which the greeting has begun; none for who is turned away.
+fn connect(socket: &Path) -> Option<UnixStream> {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    let mut begins = [0; 10];
+    let told = stream.read_exact(&mut begins).is_ok();
+    (told && begins == *br#"{"hearken""#).then_some(stream)
+}
+
+/// The same; who is turned away comes again.
+fn admitted(socket: &Path) -> UnixStream {
+    let began = Instant::now();
+    loop {
+        if let Some(stream) = connect(socket) {
+            return stream;
+        }
+        assert!(began.elapsed() < FREE_WITHIN, "a place is not given back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The same, and the greeting is read to its end.
+fn greeted(socket: &Path) -> UnixStream {
+    let stream = admitted(socket);
+    // Nothing follows it until something is asked.
+    let mut rest = String::new();
+    BufReader::new(&stream).read_line(&mut rest).unwrap();
+    stream
+}
+
+/// Where this is set, the process is a test's own.
+const ALONE: &str = "HEARKEN_TEST_ALONE";
+
+/// Runs a test of this file in a process of its own.
+fn alone(test: &str) {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Waits until it is so.
+async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < FREE_WITHIN, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Every request but those by which the server ends. The last is none.
+const REQUESTS: [&str; 16] = [
+    r#"{"method":"status"}"#,
+    r#"{"method":"mute"}"#,
+    r#"{"method":"unmute"}"#,
+    r#"{"method":"listen"}"#,
+    r#"{"method":"say","text":"Tea is ready."}"#,
+    r#"{"method":"ask","text":"Are you there?"}"#,
+    r#"{"method":"stop"}"#,
+    r#"{"method":"volume","percent":90}"#,
+    r#"{"method":"name","name":"Anna"}"#,
+    r#"{"method":"history"}"#,
+    r#"{"method":"forget"}"#,
+    r#"{"method":"events"}"#,
+    r#"{"method":"devices"}"#,
+    r#"{"method":"use-device","name":"gramophone"}"#,
+    r#"{"method":"reload"}"#,
+    r#"{"method":"fly"}"#,
+];
+
+/// The points at which programs leave.
+const LEAVINGS: [fn(&Path, &str); 6] = [
+    before_a_word,
+    in_the_middle_of_the_line,
+    before_the_answer,
+    in_the_middle_of_the_answer,
+    with_a_reset,
+    with_the_last_word,
+];
+
+/// So often each request is left at each point.
+const ROUNDS: usize = 4;
+/// So many descriptors come and go with what is being done: fewer than [`ROUNDS`], so that one for each leaving of a kind
+/// would be seen.
+const SLACK: usize = 3;
+
+fn tell(mut stream: &UnixStream, line: &str) {
+    stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+fn before_a_word(socket: &Path, _: &str) {
+    drop(greeted(socket));
+}
+
+fn in_the_middle_of_the_line(socket: &Path, line: &str) {
+    let half = &line.as_bytes()[..line.len() / 2];
+    greeted(socket).write_all(half).unwrap();
+}
+
+fn before_the_answer(socket: &Path, line: &str) {
+    tell(&greeted(socket), line);
+}
+
+fn in_the_middle_of_the_answer(socket: &Path, line: &str) {
+    let mut stream = greeted(socket);
+    tell(&stream, line);
+    stream.read_exact(&mut [0]).unwrap();
+}
+
+/// A Unix socket that is closed while something is unread, here the greeting, resets the connection.
+fn with_a_reset(socket: &Path, line: &str) {
+    tell(&admitted(socket), line);
+}
+
+/// It says that it is through, and hears what it is answered.
+fn with_the_last_word(socket: &Path, line: &str) {
+    let mut stream = greeted(socket);
+    tell(&stream, line);
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).unwrap();
+    assert!(told.contains(r#"{"id":null,"#), "{line}: {told}");
+}
+
+/// Whatever a program was about when it left: its place and its descriptors are free again, others are served, and who
+/// watches is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_at_any_point_leaves_nothing_behind() {
+    // Descriptors are counted, which other tests open as well.
+    if std::env::var_os(ALONE).is_none() {
+        return alone("who_leaves_at_any_point_leaves_nothing_behind");
+    }
+    let goodbye = "Goodbye.";
+    let asked = ROUNDS * LEAVINGS.len();
+    let writes = (0..asked).map(|_| Writes::Text(&["Yes."])).collect();
+    let mut house = house(vec![], writes);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut watcher = Program::new(&house.socket);
+    watcher.ask(json!({"method": "events"}));
+    // What the sound system's libraries open once may stay open.
+    watcher.ask(json!({"method": "devices"}));
+    let before = descriptors();
+    let watching = std::thread::spawn(move || {
+        while watcher.event("turn_finished")["reply"] != goodbye {}
+        watcher
+    });
+    for _ in 0..ROUNDS {
+        for line in REQUESTS {
+            for leave in LEAVINGS {
+                leave(&house.socket, line);
+            }
+        }
+    }
+    // One place is the watcher's.
+    let others: Vec<_> = (1..PLACES).map(|_| admitted(&house.socket)).collect();
+    assert!(connect(&house.socket).is_none(), "there are more places");
+    drop(others);
+
+    let mut fresh = Program::greeted(greeted(&house.socket));
+    fresh.ask(json!({"method": "unmute"}));
+    fresh.ask(json!({"method": "volume", "percent": 80}));
+    fresh.ask(json!({"method": "name", "name": "Bella"}));
+    let status = fresh.status();
+    assert_eq!(
+        (&status["name"], &status["muted"]),
+        (&json!("Bella"), &json!(false))
+    );
+    assert_eq!(
+        (&status["volume_percent"], &status["process"]),
+        (&json!(80), &json!(std::process::id()))
+    );
+    let said = fresh.ask(json!({"method": "say", "text": goodbye}));
+    assert!(said["ok"]["turn"].is_number(), "{said}");
+    let watcher = watching.join().unwrap();
+    eventually("it is not idle", || fresh.status()["state"] == "idle").await;
+    drop(fresh);
+    let few = before + SLACK;
+    eventually("descriptors stay open", || descriptors() <= few).await;
+    drop(watcher);
+    house.feed.end();
+    house.ending.await.unwrap().unwrap();
+}
+
+/// Who leaves, or speaks, before the conversation is handed over does not get it: it goes on here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_successor_that_leaves_too_early_gets_nothing() {
+    let writes = vec![Writes::Hangs, Writes::Text(&["Yes."])];
+    let mut house = house(vec![], writes);
+    house.until("ready", |e| *e == Event::Ready).await;
+    let mut owner = Program::new(&house.socket);
+    owner.ask(json!({"method": "ask", "text": "What is this?"}));
+    assert_eq!(owner.status()["state"], "thinking");
+    let wants = || {
+        let mut successor = Program::new(&house.socket);
+        successor.write(r#"{"method":"hand-over"}"#);
+        successor
+    };
+    let mut leaves = wants();
+    leaves.stream.shutdown(Shutdown::Write).unwrap();
+    let mut speaks = wants();
+    speaks.write("{}");
+    // Each is left without an answer while the turn goes on.
+    assert!(leaves.lines.next().is_none() && speaks.lines.next().is_none());
+    assert_eq!(owner.ask(json!({"method": "stop"}))["ok"]["stopped"], true);
+    owner.ask(json!({"method": "ask", "text": "Are you there?"}));
+    house
+        .until(
+            "a reply",
+            |e| matches!(e, Event::TurnFinished(r) if r.reply == "Yes."),
+        )
+        .await;
+    house.feed.end();
+    assert_eq!(house.ending.await.unwrap().unwrap(), Outcome::Ended);
 }
 
 /// A successor waits for its connection to be closed, and takes the place at once.

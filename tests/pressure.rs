@@ -13,9 +13,13 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use support::daemon::{BOUND, Daemon, HEARKEN, alone, by_default, hearken, status};
 use support::sound_server::SoundServer;
 use support::table::standing;
+
+/// What takes long to answer.
+const STORY: &str = "Tell me a long story about a king and his castle.";
 
 struct Desk {
     server: SoundServer,
@@ -38,6 +42,47 @@ impl Desk {
         self.rows.push(format!("| {what} | {heard} |"));
     }
 
+    /// It tells a story, and something `happens` in the middle of it. What comes next of the reply: its next clause, or its end.
+    /// Then that is `over`, and so is the story.
+    fn in_a_story(&self, happens: impl FnOnce(), over: impl FnOnce()) -> Value {
+        let server = &self.server;
+        // Of a reply that is stopped these come in either order.
+        let mut left = vec!["turn_finished", "listening"];
+        let next = std::thread::scope(|scope| {
+            let asking = scope.spawn(move || hearken(server, &["ctl", "ask", STORY]));
+            self.daemon.until("clause_started");
+            happens();
+            let next = self.goes_on();
+            over();
+            if next["event"] == "turn_finished" {
+                left.remove(0);
+            } else {
+                hearken(server, &["ctl", "stop"]);
+            }
+            asking.join().unwrap();
+            next
+        });
+        while !left.is_empty() {
+            let event = self.daemon.events.recv_timeout(BOUND);
+            let event = event.expect("the reply is never over");
+            left.retain(|kind| event["event"] != *kind);
+        }
+        next
+    }
+
+    /// The next clause that begins from now on, or the end of the reply, whenever that was.
+    fn goes_on(&self) -> Value {
+        let now = self.daemon.began.elapsed().as_secs_f64();
+        loop {
+            let event = self.daemon.events.recv_timeout(BOUND);
+            let event = event.expect("the reply neither goes on nor ends");
+            let later = event["seen_s"].as_f64() > Some(now);
+            if event["event"] == "turn_finished" || (event["event"] == "clause_started" && later) {
+                return event;
+            }
+        }
+    }
+
     /// What this process has started.
     fn children(&self) -> Vec<i32> {
         let children = process::children(self.daemon.process.id());
@@ -50,7 +95,8 @@ fn runs_short_and_goes_on() {
     let _alone = alone();
     let server = SoundServer::start();
     let shift = server.folder().join("shift");
-    std::fs::write(&shift, "+0\n").unwrap();
+    let set = |jump: &str| std::fs::write(&shift, format!("{jump}\n")).unwrap();
+    set("+0");
     let mut command = by_default(server.command(HEARKEN));
     command
         .args(["run", "--json", "--set", "attention.mode=always"])
@@ -74,7 +120,7 @@ fn runs_short_and_goes_on() {
     let before = time(&desk);
     desk.daemon.until("listening");
     for jump in ["+1d", "-400d"] {
-        std::fs::write(&shift, format!("{jump}\n")).unwrap();
+        set(jump);
         std::thread::sleep(Duration::from_secs(2));
         let after = time(&desk);
         desk.daemon.until("listening");
@@ -83,9 +129,17 @@ fn runs_short_and_goes_on() {
             "{before}, then {after}"
         );
     }
-    std::fs::write(&shift, "+0\n").unwrap();
+    // The same while it speaks.
+    let next = desk.in_a_story(
+        || {
+            set("+1d");
+            std::thread::sleep(Duration::from_secs(2));
+        },
+        || set("+0"),
+    );
+    assert!(next["failure"].is_null(), "{next}");
     desk.row(
-        "the clock is set a day forward, and a year back",
+        "the clock is set a day forward, and a year back, also in the middle of a reply",
         "nothing of it; the date is the new one",
     );
 
@@ -104,13 +158,8 @@ fn killed(desk: &mut Desk) {
     let model = desk.children();
     assert_eq!(model.len(), 1, "{model:?}");
     let server = &desk.server;
-    let story = [
-        "ctl",
-        "ask",
-        "Tell me a long story about a king and his castle.",
-    ];
     let asking = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| hearken(server, &story));
+        let asking = scope.spawn(|| hearken(server, &["ctl", "ask", STORY]));
         desk.daemon.until("clause_started");
         kill(Pid::from_raw(model[0]), Signal::SIGKILL).unwrap();
         asking.join().unwrap()
@@ -120,6 +169,7 @@ fn killed(desk: &mut Desk) {
     assert!(!turn["reply"].as_str().unwrap().is_empty(), "{turn}");
     // What it had written is said; the rest it had not, or it was told why it is missing.
     assert!(turn["failure"].is_null() || !failure.is_empty(), "{turn}");
+    desk.daemon.until("listening");
     let began = Instant::now();
     while desk.children().is_empty() {
         assert!(began.elapsed() < BOUND, "no language model is begun anew");
@@ -159,9 +209,14 @@ fn without_descriptors(desk: &mut Desk) {
     assert!(said || turn["failure"].is_string(), "{turn}");
     desk.daemon.until("listening");
     limit("1024:");
+    // The same while it speaks, when no fewer are open.
+    let full = format!("{most}:");
+    let next = desk.in_a_story(|| limit(&full), || limit("1024:"));
+    let said = next["reply"].as_str().is_none_or(|reply| !reply.is_empty());
+    assert!(said, "{next}");
     desk.row(
-        "no file descriptors are left",
-        "an answer, a sentence about the language model that cannot be reached, or, where the voice finds no descriptor for its own files, the chime of a failure; the control socket lets nobody in",
+        "no file descriptors are left, before a question and in the middle of a reply",
+        "an answer, a sentence about the language model that cannot be reached, or, where the voice finds no descriptor for its own files, the chime of a failure; of a reply that sounds already, what the voice can still say; the control socket lets nobody in",
     );
 }
 

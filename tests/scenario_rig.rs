@@ -353,3 +353,17 @@ fn people_speak_without_silence_around_it_and_equally_loud() {
             .all(|sample| sample.abs() < 1.0)
     );
 }
+
+#[test]
+fn what_comes_is_measured_from_the_words_before_it() {
+    let mut timeline = Timeline::default();
+    for (ms, kind) in [
+        (-5, "ducked"),
+        (100, "say:1"),
+        (900, "say:2"),
+        (1_250, "ducked"),
+    ] {
+        timeline.add(ms, kind, json!({"event": kind}));
+    }
+    assert_eq!(timeline.after_words("ducked"), [350.0]);
+}

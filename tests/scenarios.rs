@@ -260,7 +260,7 @@ fn run_all(scenarios: &[Named], args: &Args) -> Table {
                         table.passed_again(name);
                     }
                     for event in ["ducked", "interrupted"] {
-                        table.measure(event, &outcome.timeline.numbers(event, "after_ms"));
+                        table.measure(event, &outcome.timeline.after_words(event));
                     }
                     report(name, number, &outcome, &folder, args);
                 }

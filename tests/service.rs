@@ -49,7 +49,18 @@ impl Home {
     }
 
     fn hearken(&self, arguments: &[&str]) -> Output {
-        Command::new(HEARKEN)
+        self.run(Command::new(HEARKEN), arguments)
+    }
+
+    /// The same of somebody whose new files everybody may write to.
+    fn carelessly(&self, arguments: &[&str]) -> Output {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "umask 0; exec \"$0\" \"$@\"", HEARKEN]);
+        self.run(shell, arguments)
+    }
+
+    fn run(&self, mut program: Command, arguments: &[&str]) -> Output {
+        program
             .args(arguments)
             .env("HOME", self.dir.path())
             .env("PATH", self.dir.path().join("bin"))
@@ -116,6 +127,22 @@ fn is_installed_and_removed_without_root() {
     );
     let again = home.hearken(&["service", "uninstall"]);
     assert!(again.status.success() && text(&again.stdout).contains("nothing to do"));
+}
+
+/// Who could write the unit could have any program begun.
+#[test]
+fn the_unit_is_its_owners_alone() {
+    let home = Home::new("exit 0");
+    let installed = || {
+        let output = home.carelessly(&["service", "install"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let about = std::fs::metadata(home.unit()).unwrap();
+        assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    };
+    installed();
+    // One that others may write is another afterwards.
+    std::fs::set_permissions(home.unit(), PermissionsExt::from_mode(0o666)).unwrap();
+    installed();
 }
 
 #[test]

@@ -49,6 +49,35 @@ fn who_waits_outlives_a_hang_up() {
     daemon.end();
 }
 
+/// Whoever corrects the name of a device that never comes need not start hearken anew.
+#[test]
+fn who_waits_goes_by_the_configuration_that_is_written_meanwhile() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("hearken.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("[audio]\nmicrophone = \"gramophone\"\n");
+    let mut command = without_devices(home.path(), &[]);
+    command.env("HEARKEN_CONFIG", &file);
+    let daemon = Daemon::start(command);
+    let next = || daemon.errors.recv_timeout(BOUND).unwrap();
+    let said = next();
+    assert!(
+        said.contains("gramophone") && said.contains("waiting for it"),
+        "{said}"
+    );
+    write("[audio]\nmicrophone = 3\n");
+    let said = next();
+    assert!(said.contains("the old one stays in force"), "{said}");
+    write("[audio]\nmicrophone = \"megaphone\"\n");
+    let said = next();
+    assert!(
+        said.contains("megaphone") && said.contains("waiting for it"),
+        "{said}"
+    );
+    daemon.signal(Signal::SIGTERM);
+    daemon.end();
+}
+
 /// Nobody is asked twice, nor is one conversation written by two, whatever their control sockets are.
 #[test]
 fn one_hearken_holds_a_conversation() {

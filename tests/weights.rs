@@ -246,6 +246,33 @@ fn added_weights_are_fetched_listed_verified_and_removed() {
         .failed(6, &["neither a file nor a name"]);
 }
 
+/// They are no secret, and nobody else writes them whom the user does not let.
+#[test]
+fn weights_have_the_rights_of_any_new_file() {
+    for (umask, file, folder) in [("022", 0o644, 0o755), ("077", 0o600, 0o700)] {
+        let (user, bytes) = (User::new(), body(1000));
+        let served = bytes.clone();
+        let web = Web::serve(move |_, _| Answer::ok(&served));
+        let mut shell = Command::new("sh");
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, HEARKEN]);
+        let (url, digest) = (web.url("/m"), sha256(&bytes));
+        let args = ["add", "mine", &url, "--sha256", &digest, "--role", "llm"];
+        Ran::of(user.wrapped(shell, &args)).fine();
+        let data = user.data();
+        for (path, mode) in [
+            (user.file("mine.gguf"), file),
+            (data.join("weights.toml"), file),
+            (data.join("weights"), folder),
+            (data, folder),
+        ] {
+            let about = fs::metadata(&path).unwrap();
+            let found = about.permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{umask}: {}", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_voice_brings_its_json() {
     let (user, bytes) = (User::new(), body(5000));

@@ -4,6 +4,7 @@
 //! and out). Everything beyond this folder is mono `f32` in -1.0..=1.0: [`EAR_RATE`] for what is heard, the
 //! speaker's own rate for what is played.
 
+pub mod absent;
 pub mod devices;
 pub mod far_end;
 pub mod file;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hearken::again::again;
 use hearken::event::Event;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -39,7 +40,14 @@ pub(in crate::cli) fn keep_for_the_next() {
 pub(in crate::cli) fn keep_for_the_next() {}
 
 /// Gives it back after the start, each turn, each sentence for somebody else and each other configuration, until the events end.
-pub(in crate::cli) async fn give_back(mut events: Receiver<Event>) {
+pub(in crate::cli) async fn give_back(events: Receiver<Event>) {
+    again("what gives memory back", events, |events| {
+        Box::pin(settle(events))
+    })
+    .await;
+}
+
+async fn settle(events: &mut Receiver<Event>) {
     let mut due = None;
     loop {
         let settled = tokio::time::sleep_until(due.unwrap_or_else(Instant::now));

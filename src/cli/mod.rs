@@ -143,6 +143,7 @@ pub fn main() -> ExitCode {
             );
         }
     }
+    let source = reload::Source::new(cli.config.clone(), cli.set.clone());
     let result = hearken::config::load(cli.config.as_deref(), &cli.set)
         .or_else(|error| match steers {
             true => {
@@ -152,28 +153,22 @@ pub fn main() -> ExitCode {
             false => Err(error),
         })
         .map_err(anyhow::Error::from)
-        .and_then(|config| {
-            let source = reload::Source {
-                file: cli.config.clone(),
-                set: cli.set.clone(),
-            };
-            match cli.command {
-                Command::Run(args) => run::run(&args, &config, source),
-                Command::Converse(args) => converse::run(&args, &config),
-                Command::Transcribe(args) => transcribe::run(args, &config),
-                Command::Say(args) => say::run(args, &config),
-                Command::Chat(args) => chat::run(&args, &config),
-                Command::Ctl(args) => ctl::run(&args, &config),
-                Command::Top(args) => top::run(&args, &config),
-                Command::UpgradeRestart(args) => upgrade::run(&args, &config),
-                Command::Service(args) => service::run(&args, &config, &source),
-                Command::Devices(args) => devices::run(args, &config),
-                Command::Check(args) => check::run(&args, &config, cli.config.as_deref()),
-                Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
-                Command::Weights(args) => weights::run(args, &config),
-                Command::Bench(args) => bench::run(args, &config),
-                Command::Completions(args) => completions::run(&args),
-            }
+        .and_then(|config| match cli.command {
+            Command::Run(args) => run::run(&args, &config, source),
+            Command::Converse(args) => converse::run(&args, &config),
+            Command::Transcribe(args) => transcribe::run(args, &config),
+            Command::Say(args) => say::run(args, &config),
+            Command::Chat(args) => chat::run(&args, &config),
+            Command::Ctl(args) => ctl::run(&args, &config),
+            Command::Top(args) => top::run(&args, &config),
+            Command::UpgradeRestart(args) => upgrade::run(&args, &config),
+            Command::Service(args) => service::run(&args, &config, &source),
+            Command::Devices(args) => devices::run(args, &config),
+            Command::Check(args) => check::run(&args, &config, cli.config.as_deref()),
+            Command::Config(args) => config::run(&args, &config, cli.config.as_deref()),
+            Command::Weights(args) => weights::run(args, &config),
+            Command::Bench(args) => bench::run(args, &config),
+            Command::Completions(args) => completions::run(&args),
         });
     outcome(result)
 }

@@ -1,10 +1,12 @@
 //! The configuration is read anew: on SIGHUP, when a program asks for it, and when the file has changed. A good one is in
 //! force as soon as nothing goes on; of a bad one it is said what is wrong, and the old one stays.
 
-use std::path::{Path, PathBuf};
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
 use hearken::config::{self, Audio, Config};
 use hearken::control::{Chosen, Reload, Reloaded};
 use hearken::daemon::Mind;
@@ -28,9 +30,42 @@ pub struct Source {
     pub file: Option<PathBuf>,
     /// Keys that were set.
     pub set: Vec<String>,
+    /// How the file was before it was read.
+    read: State,
 }
 
+/// What tells whether a file is another: when it was written, and how long it is.
+type State = Option<(SystemTime, u64)>;
+
 impl Source {
+    /// One that is read after this.
+    pub fn new(file: Option<PathBuf>, set: Vec<String>) -> Self {
+        let mut source = Self {
+            file,
+            set,
+            read: None,
+        };
+        source.read = source.state();
+        source
+    }
+
+    fn state(&self) -> State {
+        let metadata = std::fs::metadata(self.path()?).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
+    /// Another configuration, if the file is another since it was read and holds a good one. What is wrong with a bad one is told once.
+    pub fn changed(&mut self) -> Option<Config> {
+        let now = self.state();
+        if now == self.read {
+            return None;
+        }
+        self.read = now;
+        self.load()
+            .inspect_err(|error| tracing::warn!("{}", stays(error)))
+            .ok()
+    }
+
     fn load(&self) -> Result<Config, config::ConfigError> {
         config::load(self.file.as_deref(), &self.set)
     }
@@ -72,14 +107,14 @@ impl Reloader {
         let mut hup = self.hang_ups.take();
         let (asks, mut asked) = mpsc::channel(4);
         tokio::spawn(async move {
-            let path = self.source.path();
-            let (mut taken, mut before) = (state(path.as_deref()), None);
+            // What was written since the file was read is another configuration already.
+            let (mut taken, mut before) = (self.source.read, None);
             let mut look = tokio::time::interval(LOOK);
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let ask = tokio::select! {
                     _ = look.tick() => {
-                        let now = state(path.as_deref());
+                        let now = self.source.state();
                         let stays = before.replace(now) == Some(now);
                         if now == taken || !stays {
                             continue;
@@ -92,19 +127,26 @@ impl Reloader {
                         None => return,
                     },
                 };
-                taken = state(path.as_deref());
+                taken = self.source.state();
                 let (chosen, ask): (Option<Chosen>, Option<Answer>) = match ask {
                     Some((chosen, ask)) => (chosen, Some(ask)),
                     None => (None, None),
                 };
                 // Of a device that cannot be used only who chose it is told.
-                let outcome = match chosen {
-                    Some(chosen) => self.use_devices(chosen).await,
-                    None => self.reload().await.inspect_err(|what| {
-                        tracing::warn!("{what}");
-                        self.bus.emit(Event::Failed { what: what.clone() });
-                    }),
+                let to_all = chosen.is_none();
+                let work = async {
+                    match chosen {
+                        Some(chosen) => self.use_devices(chosen).await,
+                        None => self.reload().await,
+                    }
                 };
+                let bug = || stays(&"it broke; this is a bug in hearken, please report it");
+                let outcome = AssertUnwindSafe(work).catch_unwind().await;
+                let outcome = outcome.unwrap_or_else(|_| Err(bug()));
+                if let (Err(what), true) = (&outcome, to_all) {
+                    tracing::warn!("{what}");
+                    self.bus.emit(Event::Failed { what: what.clone() });
+                }
                 if let Some(ask) = ask {
                     let _ = ask.send(outcome);
                 }
@@ -114,9 +156,6 @@ impl Reloader {
     }
 
     async fn reload(&mut self) -> Result<Reloaded, String> {
-        let stays = |error: &dyn std::fmt::Display| {
-            format!("the new configuration is not taken, the old one stays in force: {error}")
-        };
         let own = self.source.load().map_err(|error| stays(&error))?;
         let chosen = still_chosen(&self.chosen.borrow(), &self.own, &own.audio);
         let new = Config {
@@ -220,10 +259,8 @@ async fn hung_up(hup: &mut Option<Signal>) {
     }
 }
 
-/// What tells whether the file is another: when it was written, and how long it is.
-fn state(path: Option<&Path>) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path?).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+fn stays(error: &dyn std::fmt::Display) -> String {
+    format!("the new configuration is not taken, the old one stays in force: {error}")
 }
 
 #[cfg(test)]

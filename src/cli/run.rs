@@ -2,11 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use hearken::audio::absent::Absent;
 use hearken::audio::lasting::Lasting;
 use hearken::audio::{Microphone, Speaker, hardware};
 use hearken::config::{Config, Mode};
@@ -75,17 +77,12 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the command.
-pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
-    let store = Store::new(&config.data_dir);
+pub fn run(args: &Args, config: &Config, mut source: Source) -> anyhow::Result<()> {
     let chosen = Chosen {
         microphone: args.chosen_microphone.clone(),
         loudspeaker: args.chosen_loudspeaker.clone(),
     };
-    let own = config.audio.clone();
-    let config = &Config {
-        audio: chosen.over(&own),
-        ..config.clone()
-    };
+    let mut read = config.clone();
     let runtime = super::runtime()?;
     // A terminal that closes wishes an end; without one a hang-up asks for another configuration, also of a hearken that has
     // not begun yet.
@@ -99,9 +96,20 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
     };
     // Before anything is opened that another hearken may have; whoever takes over opens them when that one has ended.
     let place = match args.take_over {
-        None => Some(Place::take(args, config, &store)?),
+        None => Some(loop {
+            match Place::take(args, &read, &mut source) {
+                Err(Untaken::Changed(config)) => read = *config,
+                taken => break taken.map_err(Untaken::into_error)?,
+            }
+        }),
         Some(_) => None,
     };
+    let own = read.audio.clone();
+    let config = &Config {
+        audio: chosen.over(&own),
+        ..read
+    };
+    let store = Store::new(&config.data_dir);
     daemon::open_onnx(&store)?;
     let json = args.json;
     let outcome = runtime.block_on(async {
@@ -133,7 +141,8 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                         let handle = tokio::runtime::Handle::current();
                         handle.block_on(async { mind.lock().await.ready().await })?;
                         let carried = upgrade::take(socket)?;
-                        anyhow::Ok((Place::take(args, config, &store)?, Some(carried)))
+                        let place = Place::take(args, config, &mut source);
+                        anyhow::Ok((place.map_err(Untaken::into_error)?, Some(carried)))
                     })?,
                 };
                 let Place {
@@ -228,7 +237,10 @@ pub fn run(args: &Args, config: &Config, source: Source) -> anyhow::Result<()> {
                 std::thread::Builder::new()
                     .name("printer".into())
                     .spawn(move || {
-                        print(events, json, attention, &name);
+                        let mut events = events;
+                        let mut print = || print(&mut events, json, attention, &name);
+                        // A bug costs a line; each that is tried has been taken.
+                        while catch_unwind(AssertUnwindSafe(&mut print)).is_err() {}
                         drop(done);
                     })?;
                 let ending = daemon::run(parts, config, bus, stop.token()).await;
@@ -270,9 +282,36 @@ struct Place {
     speaker: Box<dyn Speaker>,
 }
 
+/// Why the place is not taken.
+#[derive(Debug, thiserror::Error)]
+enum Untaken {
+    #[error("the configuration is another")]
+    Changed(Box<Config>),
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+impl Untaken {
+    /// With its cause at the top, which exit codes go by.
+    fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Failed(error) => error,
+            changed @ Self::Changed(_) => changed.into(),
+        }
+    }
+}
+
+impl From<ClaimError> for Untaken {
+    fn from(error: ClaimError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl Place {
-    fn take(args: &Args, config: &Config, store: &Store) -> anyhow::Result<Self> {
+    /// Takes it, and waits for devices where `args` say so, as long as the configuration stays the same.
+    fn take(args: &Args, config: &Config, source: &mut Source) -> Result<Self, Untaken> {
         let takes_over = args.take_over.is_some();
+        let store = Store::new(&config.data_dir);
         let claim = match config.control.enabled {
             true => {
                 let socket = control::socket_path(&config.control.socket, store.data());
@@ -292,7 +331,7 @@ impl Place {
         // Also where there is no socket, or another one: two would answer every question.
         let conversation = store.conversation_file(&config.memory.file);
         let hold = patiently(takes_over, || Hold::new(&conversation))?;
-        let wait = args.wait || takes_over;
+        let mut changed = || args.wait.then(|| source.changed()).flatten();
         // Devices first: they fail soonest, and what is missing there no download mends. One that somebody
         // has closed is not opened at all.
         let microphone =
@@ -300,14 +339,21 @@ impl Place {
                 true => None,
                 false => {
                     let name = &config.audio.microphone;
-                    Some(advised(
-                        open(wait, || hardware::open_microphone(name)),
-                        name,
-                    )?)
+                    let open = || hardware::open_microphone(name);
+                    Some(match args.wait {
+                        true => awaited(open, &mut changed)?,
+                        false => advised(open(), name)?,
+                    })
                 }
             };
         let name = &config.audio.loudspeaker;
-        let speaker = advised(open(wait, || hardware::open_speaker(name)), name)?;
+        let open = || hardware::open_speaker(name);
+        let speaker = match (takes_over, args.wait) {
+            // The conversation goes on without one, as it did before.
+            (true, _) => open().unwrap_or_else(|error| Box::new(Absent::new(error))),
+            (false, true) => awaited(open, &mut changed)?,
+            (false, false) => advised(open(), name)?,
+        };
         Ok(Self {
             claim,
             hold,
@@ -344,29 +390,31 @@ fn advised<D, E: Into<anyhow::Error>>(device: Result<D, E>, name: &str) -> anyho
     }
 }
 
-/// Opens a device; one that is not there is an error, or waited for.
-fn open<D, E>(wait: bool, open: impl Fn() -> Result<D, E>) -> Result<D, E>
-where
-    E: std::fmt::Display,
-{
+/// Opens a device as soon as it is there, unless the configuration `changed` meanwhile.
+fn awaited<D, E: std::fmt::Display>(
+    open: impl Fn() -> Result<D, E>,
+    changed: &mut dyn FnMut() -> Option<Config>,
+) -> Result<D, Untaken> {
     let mut told = false;
     loop {
-        match open() {
-            Err(error) if wait => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::warn!("{error}; waiting for it");
-                }
-                manager::waiting(&error.to_string(), 10 * LOOKS_AGAIN);
-                std::thread::sleep(LOOKS_AGAIN);
-            }
-            result => return result,
+        let error = match open() {
+            Ok(device) => return Ok(device),
+            Err(error) => error,
+        };
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!("{error}; waiting for it");
         }
+        manager::waiting(&error.to_string(), 10 * LOOKS_AGAIN);
+        if let Some(config) = changed() {
+            return Err(Untaken::Changed(Box::new(config)));
+        }
+        std::thread::sleep(LOOKS_AGAIN);
     }
 }
 
 /// Prints until the daemon ends, on a thread of its own: a reader that is slow delays nobody. A closed pipe ends the
 /// printing, not the daemon.
-fn print(mut events: Receiver<Event>, json: bool, attention: Mode, name: &str) {
+fn print(events: &mut Receiver<Event>, json: bool, attention: Mode, name: &str) {
     let terminal = std::io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     let together = match terminal {

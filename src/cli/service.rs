@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use hearken::config::{self, Backend, Config, ConfigError};
+use hearken::memory::make_folder_of;
 use hearken::service::unit::{self, Service};
 use hearken::weights::Store;
 
@@ -113,7 +114,7 @@ fn install(place: &Place, config: &Config, source: &Source, print: bool) -> anyh
     // The unit lets it write there if they are there when it starts; in a home that is closed it could not make them.
     let writable = |what: &Path| format!("cannot write {}", what.display());
     for folder in std::iter::once(&service.data).chain(&service.writes) {
-        std::fs::create_dir_all(folder).with_context(|| writable(folder))?;
+        make_folder_of(&folder.join("file")).with_context(|| writable(folder))?;
     }
     write(place.path(), &text).with_context(|| writable(place.path()))?;
     println!("wrote {}", place.path().display());
@@ -237,7 +238,7 @@ fn starts_with(settings: &[&str]) -> bool {
 /// The file is whole at any moment.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    make_folder_of(path)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;

@@ -28,6 +28,8 @@ pub struct Args {
 
 /// The new program hears within this after the old one has ended.
 const HEARS_WITHIN: Duration = Duration::from_secs(30);
+/// While it does not, it is asked so often whether it has a microphone.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
@@ -46,17 +48,10 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
     loop {
         match Wire::open(&socket) {
             Ok(mut wire) => {
-                let muted = wire.ask(json!({"method": "status"}))?["muted"] == true;
-                let microphone = match muted {
-                    true => "stays closed, as it was".into(),
-                    false => {
-                        let gap = wire.await_event("took_over", "gap_ms", HEARS_WITHIN)?;
-                        format!("was closed for {gap} ms")
-                    }
-                };
+                let version = wire.version().to_owned();
+                let microphone = microphone(&socket, &mut wire)?;
                 println!(
-                    "hearken {} has taken over from {before}; the microphone {microphone}",
-                    wire.version()
+                    "hearken {version} has taken over from {before}; the microphone {microphone}"
                 );
                 return Ok(());
             }
@@ -66,6 +61,27 @@ pub fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             Err(error) => return Err(error).context("the new program has not begun"),
         }
     }
+}
+
+/// What there is to say of the microphone of the program that has taken over.
+fn microphone(socket: &Path, wire: &mut Wire) -> anyhow::Result<String> {
+    if wire.ask(json!({"method": "status"}))?["muted"] == true {
+        return Ok("stays closed, as it was".into());
+    }
+    wire.ask(json!({"method": "events"}))?;
+    let began = Instant::now();
+    while began.elapsed() < HEARS_WITHIN {
+        if let Some(gap) = wire.event_within("took_over", "gap_ms", LOOKS_AGAIN)? {
+            return Ok(format!("was closed for {gap} ms"));
+        }
+        if Wire::open(socket)?.ask(json!({"method": "status"}))?["microphone"] == false {
+            return Ok("is not there, and is opened when it comes".into());
+        }
+    }
+    Ok(format!(
+        "has brought nothing for {} s",
+        HEARS_WITHIN.as_secs()
+    ))
 }
 
 /// The one that runs, as the program that replaces it sees it: gives the conversation away, and is gone when that has come.

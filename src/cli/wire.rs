@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use hearken::control;
@@ -174,19 +174,25 @@ impl Wire {
         &self.version
     }
 
-    /// What the next event of this kind says of `key`.
-    pub(super) fn await_event(
+    /// What the next event of this kind says of `key`, if there is one within that time. The events have been asked for.
+    pub(super) fn event_within(
         &mut self,
         kind: &str,
         key: &str,
         within: Duration,
-    ) -> anyhow::Result<Value> {
-        self.stream.set_read_timeout(Some(within))?;
-        self.ask(json!({"method": "events"}))?;
+    ) -> anyhow::Result<Option<Value>> {
+        let until = Instant::now() + within;
         loop {
-            let mut event = self.line()?;
-            if event["event"] == kind {
-                return Ok(event[key].take());
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match self.line() {
+                Ok(mut event) if event["event"] == kind => return Ok(Some(event[key].take())),
+                Ok(_) => {}
+                Err(error) if error.is::<Silent>() => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }

@@ -170,8 +170,8 @@ pub fn misread_stop(begun: &str, whole: &str, language: &str) -> bool {
     let length = begun.chars().count();
     let word = words.len() == 1 && length >= 4 && read.chars().count() <= length + 1;
     let same = if word { SAME_WORD } else { SAME_BEGINNING };
-    strsim::jaro_winkler(&begun, &read) >= same
-        && stops(&begun)
+    stops(&begun)
+        && strsim::jaro_winkler(&begun, &read) >= same
         && stops(&[&[&begun[..]], rest].concat().join(" "))
 }
 

@@ -1,5 +1,6 @@
 //! One program at the socket: its requests one after the other, and events when it wants them.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
@@ -42,17 +44,26 @@ pub(super) struct Desk {
 struct Gone;
 
 /// Tells a program why it is not served, if it reads that at once.
-pub(super) fn refuse(stream: &UnixStream, why: &str) {
-    let _ = stream.try_write(format!("{}\n", json!({"error": why})).as_bytes());
+pub(super) fn refuse(stream: UnixStream, why: &str) {
+    // Past the runtime, which does not know yet that a connection that has just come can be written to.
+    if let Ok(mut stream) = stream.into_std() {
+        let told = format!("{}\n", json!({"error": why}));
+        let _ = stream.write_all(told.as_bytes());
+    }
 }
 
 /// Serves a program until it goes.
 pub(super) async fn attend(stream: UnixStream, desk: Desk) {
+    attend_within(stream, desk, SILENCE).await;
+}
+
+async fn attend_within(stream: UnixStream, desk: Desk, silence: Duration) {
     let (read, write) = stream.into_split();
     let lines = FramedRead::new(read, LinesCodec::new_with_max_length(LONGEST_LINE));
     let mut served = Served {
         write,
         desk,
+        silence,
         events: None,
         place: None,
     };
@@ -63,6 +74,8 @@ pub(super) async fn attend(stream: UnixStream, desk: Desk) {
 struct Served {
     write: OwnedWriteHalf,
     desk: Desk,
+    /// See [`SILENCE`].
+    silence: Duration,
     /// Set when it watches.
     events: Option<broadcast::Receiver<Event>>,
     /// Its place among those who watch.
@@ -76,8 +89,8 @@ impl Served {
     ) -> Result<(), Gone> {
         let hello = json!({"hearken": env!("CARGO_PKG_VERSION"), "protocol": PROTOCOL});
         self.tell(&hello).await?;
+        let mut until = Instant::now() + self.silence;
         loop {
-            let silence = tokio::time::sleep(SILENCE);
             let watches = self.events.is_some();
             let line = tokio::select! {
                 line = lines.next() => line,
@@ -85,7 +98,7 @@ impl Served {
                     self.event(event).await?;
                     continue;
                 }
-                () = silence, if !watches => return Err(Gone),
+                () = tokio::time::sleep_until(until), if !watches => return Err(Gone),
             };
             let line = match line {
                 None => return Ok(()),
@@ -103,6 +116,7 @@ impl Served {
                 continue;
             }
             let (id, request) = parse(&line);
+            let understood = request.is_ok();
             let answer = match request {
                 Ok(Request::HandOver) => match self.hand_over(&mut lines).await {
                     Some(answer) => answer,
@@ -117,6 +131,10 @@ impl Served {
             };
             self.line(format!(r#"{{"id":{id},"{key}":{answer}}}"#))
                 .await?;
+            // Empty lines and nonsense ask nothing: they keep no place. What was asked may have been long in coming.
+            if understood {
+                until = Instant::now() + self.silence;
+            }
         }
     }
 
@@ -307,5 +325,87 @@ async fn next(events: &mut Option<broadcast::Receiver<Event>>) -> Result<Event, 
     match events {
         Some(events) => events.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::turn::order;
+
+    /// A program may be silent for so long here.
+    const SHORT: Duration = Duration::from_secs(1);
+    /// One that is not says something so often.
+    const OFTEN: Duration = Duration::from_millis(50);
+    /// Long before the answers that nobody reads here have filled the connection, for which it would be left as well.
+    const BOUND: Duration = Duration::from_secs(8);
+
+    /// Nobody takes orders here, and there is nothing to be read anew.
+    fn desk() -> Desk {
+        Desk {
+            orders: order::channel().0,
+            bus: Bus::default(),
+            shutdown: CancellationToken::new(),
+            services: Services::default(),
+            watchers: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Whether a program that writes this again and again is left within so long.
+    async fn left(writes: &[u8], within: Duration) -> bool {
+        let (served, mut program) = UnixStream::pair().unwrap();
+        let writes_on = async {
+            while program.write_all(writes).await.is_ok() {
+                sleep(OFTEN).await;
+            }
+        };
+        tokio::select! {
+            () = attend_within(served, desk(), SHORT) => true,
+            () = writes_on => true,
+            () = sleep(within) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_is_left_whatever_it_writes() {
+        let (empty, nonsense, endless, asks) = tokio::join!(
+            left(b"\n", BOUND),
+            left(b"{\"method\":\"fly\"}\n", BOUND),
+            left(b"{", BOUND),
+            // It cannot be had, and is a request.
+            left(b"{\"method\":\"reload\"}\n", 3 * SHORT),
+        );
+        assert!(
+            empty && nonsense && endless,
+            "{empty}, {nonsense}, {endless}"
+        );
+        assert!(!asks, "who asks is left");
+    }
+
+    #[tokio::test]
+    async fn who_watches_may_be_silent() {
+        let (served, program) = UnixStream::pair().unwrap();
+        let desk = desk();
+        let bus = desk.bus.clone();
+        let watches = async {
+            let (read, mut write) = program.into_split();
+            let mut lines = BufReader::new(read).lines();
+            write.write_all(b"{\"method\":\"events\"}\n").await.unwrap();
+            // The greeting, and that nobody here can tell how things are: it watches all the same.
+            for _ in 0..2 {
+                lines.next_line().await.unwrap().unwrap();
+            }
+            sleep(2 * SHORT).await;
+            bus.emit(Event::Muted);
+            lines.next_line().await.unwrap()
+        };
+        tokio::select! {
+            () = attend_within(served, desk, SHORT) => panic!("it was left"),
+            told = watches => assert_eq!(told, Some(event_json(&Event::Muted))),
+        }
     }
 }

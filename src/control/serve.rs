@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Services;
 use super::claim::Claim;
 use super::client::{Desk, attend, refuse};
+use crate::again::again;
 use crate::event::Bus;
 use crate::turn::order::Order;
 
@@ -68,7 +69,9 @@ pub fn serve(
                 let listener = tokio::net::UnixListener::from_std(listener)?;
                 tokio::select! {
                     () = ended.cancelled() => {}
-                    () = accept(&listener, &desk) => {}
+                    _ = again("the control socket", (listener, desk), |(listener, desk)| {
+                        Box::pin(accept(listener, desk))
+                    }) => {}
                 }
                 Ok::<_, std::io::Error>(())
             });
@@ -111,7 +114,7 @@ async fn accept(listener: &tokio::net::UnixListener, desk: &Desk) {
                     drop(place);
                 });
             }
-            Err(_) => refuse(&stream, "too many programs are connected"),
+            Err(_) => refuse(stream, "too many programs are connected"),
         }
     }
 }

@@ -23,6 +23,7 @@ use self::notice::Notices;
 use self::notify::Notifier;
 use self::quiet::Quiet;
 use self::session::Session;
+use crate::again::again;
 use crate::config::{self, Media};
 use crate::event::Event;
 
@@ -75,12 +76,32 @@ impl Desktop {
 
 /// Has the players quiet while quiet is wanted.
 async fn make_room(
-    mut events: Receiver<Event>,
-    mut config: watch::Receiver<config::Desktop>,
-    mut players: Players,
+    events: Receiver<Event>,
+    config: watch::Receiver<config::Desktop>,
+    players: Players,
     stop: CancellationToken,
 ) {
-    let (mut quiet, mut in_force) = (Quiet::default(), Media::Off);
+    let told = (events, config, stop);
+    let done = (players, Quiet::default(), Media::Off);
+    let what = "what quietens media players";
+    let keep = again(what, (told, done), |(told, done)| {
+        Box::pin(keep_room(told, done))
+    });
+    let (_, (mut players, ..)) = keep.await;
+    players.give_back().await;
+}
+
+/// What the tasks go by: what happens, what is configured, and when they are to end.
+type Told = (
+    Receiver<Event>,
+    watch::Receiver<config::Desktop>,
+    CancellationToken,
+);
+
+async fn keep_room(
+    (events, config, stop): &mut Told,
+    (players, quiet, in_force): &mut (Players, Quiet, Media),
+) {
     loop {
         let until = quiet.until();
         let over = tokio::time::sleep_until(until.unwrap_or_else(Instant::now).into());
@@ -93,32 +114,42 @@ async fn make_room(
             },
             Ok(()) = config.changed() => {}
             // What is over already needs no waking: it would wake without an end.
-            () = over, if until.is_some() && in_force != Media::Off => {}
+            () = over, if until.is_some() && *in_force != Media::Off => {}
             () = players.try_again() => {}
         }
         let wanted = match quiet.is_wanted(Instant::now()) {
             true => config.borrow_and_update().media,
             false => Media::Off,
         };
-        if wanted != in_force {
-            if in_force != Media::Off {
+        if wanted != *in_force {
+            if *in_force != Media::Off {
                 players.give_back().await;
             }
             players.quieten(wanted).await;
-            in_force = wanted;
+            *in_force = wanted;
         }
     }
-    players.give_back().await;
 }
 
 /// Shows what fails.
 async fn show(
-    mut events: Receiver<Event>,
+    events: Receiver<Event>,
     config: watch::Receiver<config::Desktop>,
-    mut notifier: Notifier,
+    notifier: Notifier,
     stop: CancellationToken,
 ) {
-    let mut notices = Notices::default();
+    let told = (events, config, stop);
+    let all = (told, (Notices::default(), notifier));
+    again("what shows failures", all, |(told, done)| {
+        Box::pin(show_all(told, done))
+    })
+    .await;
+}
+
+async fn show_all(
+    (events, config, stop): &mut Told,
+    (notices, notifier): &mut (Notices, Notifier),
+) {
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,

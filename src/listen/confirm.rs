@@ -8,7 +8,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::name::{Name, Side};
+use super::name::{Called, Name, Side};
 use super::transcribe::{Refused, Stretch, TranscribeError, Transcriber, Transcript};
 use crate::audio::EAR_RATE;
 
@@ -98,8 +98,11 @@ impl<T: Transcriber> Confirming<T> {
             .name
             .as_ref()
             .is_some_and(|n| n.has_rival(&chosen.text));
-        let believed = self.believes(&plain) || (sure && self.is_near(&plain, side));
-        match !rival && believed {
+        let believed = match rival {
+            true => sure && self.is_somebody(&primed, &plain),
+            false => self.believes(&plain) || (sure && self.is_near(&plain, side)),
+        };
+        match believed {
             true => Ok(primed),
             false => Ok(plain),
         }
@@ -172,6 +175,19 @@ impl<T: Transcriber> Confirming<T> {
             }),
             _ => Ok(primed),
         }
+    }
+
+    /// Another name was written for the one that could not be, and who expects none writes words in its place, and not that one: "So man,
+    /// set a timer." for "Set a timer." Somebody was called, and it was nobody else.
+    fn is_somebody(&self, primed: &Transcript, plain: &Transcript) -> bool {
+        let Some(name) = &self.name else {
+            return false;
+        };
+        let Called::With(wanted) = name.called(&primed.text) else {
+            return false;
+        };
+        let words = |text: &str| text.split_whitespace().count();
+        words(&plain.text) > words(&wanted) && !name.has_rival(&plain.text)
     }
 
     /// Whether words on that `side` sound a little like the name: "Sonata, tell me a story." Where the first look was sure of the name
@@ -377,7 +393,25 @@ mod tests {
         for (logprob, chosen, plain, believed) in [
             (-0.1, "Tell me a story.", plain, true),
             (-0.6, "Tell me a story.", plain, false),
-            (-0.1, "Savannah, tell me a story.", plain, false),
+            (
+                -0.1,
+                "Savannah, tell me a story.",
+                "Savannah, tell me a story.",
+                false,
+            ),
+            (
+                -0.1,
+                "Santa, tell me a story.",
+                "So man, tell me a story.",
+                true,
+            ),
+            (
+                -0.6,
+                "Santa, tell me a story.",
+                "So man, tell me a story.",
+                false,
+            ),
+            (-0.1, "Santa, tell me a story.", "Tell me a story.", false),
             (-0.1, "Tell me a story.", "Tell me a sonata.", false),
         ] {
             let mut both = Confirming::new(Scripted {
@@ -446,8 +480,8 @@ mod tests {
         let river = "Savannah, then we go down to the river.";
         let call = "Samantha, then we go down to the river.";
         assert_eq!(written([call, river, river]).0, river);
-        // It was chosen: what is written without a choice does not matter.
-        let vague = "Samanta, then we go down to the river.";
-        assert_eq!(written([call, river, vague]).0, vague);
+        // Once more without expecting any, and no name in its place.
+        let none = "Then we go down to the river.";
+        assert_eq!(written([call, river, none]).0, none);
     }
 }

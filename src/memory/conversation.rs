@@ -89,29 +89,21 @@ impl Keeper {
             path: file.to_owned(),
             reason,
         };
-        let mut recalled = Recalled::default();
-        let connection = match opened(file) {
-            Ok(connection) => connection,
+        let ((connection, turns), told) = match read(file, turns) {
+            Ok(sound) => (sound, None),
             Err(Unusable::System(reason)) => return Err(unusable(reason)),
             Err(Unusable::NotOurs(reason)) => {
-                let aside = set_aside(file).map_err(|error| unusable(error.to_string()))?;
-                for suffix in ["", "-wal", "-shm"] {
-                    close_to_others(&with(&aside, suffix));
-                }
-                recalled.told = Some(format!(
-                    "{} {reason}; it was set aside as {}, and a new one begun",
-                    file.display(),
-                    aside.display()
-                ));
-                match opened(file) {
-                    Ok(connection) => connection,
+                let told =
+                    begin_anew(file, &reason).map_err(|error| unusable(error.to_string()))?;
+                match read(file, turns) {
+                    Ok(new) => (new, Some(told)),
                     Err(Unusable::System(reason) | Unusable::NotOurs(reason)) => {
                         return Err(unusable(reason));
                     }
                 }
             }
         };
-        recalled.turns = latest(&connection, turns).map_err(|error| unusable(error.to_string()))?;
+        let recalled = Recalled { turns, told };
         let (jobs, waiting) = channel();
         let path = file.to_owned();
         let failed: Arc<dyn Fn(String) + Send + Sync> = Arc::new(failed);
@@ -123,12 +115,7 @@ impl Keeper {
                 let mut connection = Some(connection);
                 for job in waiting {
                     let forgets = !matches!(job, Job::Add(_));
-                    let outcome = kept(&mut connection, &path, &job).map_err(|error| {
-                        format!(
-                            "the conversation cannot be written to {}: {error}",
-                            path.display()
-                        )
-                    });
+                    let outcome = kept(&mut connection, &path, &job, &*tell);
                     match &outcome {
                         Ok(()) => told = false,
                         // That something is not forgotten is told each time.
@@ -244,12 +231,28 @@ enum Unusable {
 
 impl From<rusqlite::Error> for Unusable {
     fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType, Utf8Error};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::NotOurs("is damaged".into()),
-            _ => Self::System(error.to_string()),
+        let damaged = match &error {
+            // Text that is none.
+            FromSqlConversionFailure(..) | InvalidColumnType(..) | Utf8Error(..) => true,
+            error => matches!(
+                error.sqlite_error_code(),
+                Some(DatabaseCorrupt | NotADatabase)
+            ),
+        };
+        match damaged {
+            true => Self::NotOurs("is damaged".into()),
+            false => Self::System(error.to_string()),
         }
     }
+}
+
+/// The file, opened, and its latest `turns` turns.
+fn read(file: &Path, turns: usize) -> Result<(Connection, Vec<Kept>), Unusable> {
+    let connection = opened(file)?;
+    let turns = latest(&connection, turns)?;
+    Ok((connection, turns))
 }
 
 fn opened(file: &Path) -> Result<Connection, Unusable> {
@@ -284,6 +287,13 @@ fn opened(file: &Path) -> Result<Connection, Unusable> {
     }
     let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
+        return Err(Unusable::NotOurs("is damaged".into()));
+    }
+    let whole = |connection: &Connection| {
+        let turn = "SELECT count(*) FROM pragma_table_info('turn') WHERE name IN ('id', 'at', 'asked', 'said')";
+        connection.query_row(turn, [], |row| row.get::<_, i32>(0))
+    };
+    if !empty && whole(&connection)? != 4 {
         return Err(Unusable::NotOurs("is damaged".into()));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -329,6 +339,19 @@ fn close_to_others(file: &Path) {
     }
 }
 
+/// Sets the file aside, for this `reason`, so that another is begun; what is to be told of it.
+fn begin_anew(file: &Path, reason: &str) -> std::io::Result<String> {
+    let aside = set_aside(file)?;
+    for suffix in ["", "-wal", "-shm"] {
+        close_to_others(&with(&aside, suffix));
+    }
+    Ok(format!(
+        "{} {reason}; it was set aside as {}, and a new one begun",
+        file.display(),
+        aside.display()
+    ))
+}
+
 /// Gives the file, and SQLite's own beside it, another name.
 fn set_aside(file: &Path) -> std::io::Result<PathBuf> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -360,11 +383,43 @@ fn latest(connection: &Connection, turns: usize) -> rusqlite::Result<Vec<Kept>> 
     Ok(turns)
 }
 
-/// Does it. A bug costs this job alone: with the next the file is opened anew.
-fn kept(connection: &mut Option<Connection>, file: &Path, job: &Job) -> Result<(), String> {
+/// Does it. A bug costs this job alone: with the next the file is opened anew. A file that turns out to be damaged is set aside, and the
+/// job done in a new one; `tell` is told.
+fn kept(
+    connection: &mut Option<Connection>,
+    file: &Path,
+    job: &Job,
+    tell: &dyn Fn(String),
+) -> Result<(), String> {
+    let why = match attempt(connection, file, job) {
+        Ok(()) => return Ok(()),
+        Err(Unusable::System(why)) => return Err(unwritten(file, &why)),
+        Err(Unusable::NotOurs(why)) => why,
+    };
+    *connection = None;
+    tell(begin_anew(file, &why).map_err(|error| unwritten(file, &error.to_string()))?);
+    match job {
+        Job::Add(_) => attempt(connection, file, job)
+            .map_err(|(Unusable::NotOurs(why) | Unusable::System(why))| unwritten(file, &why)),
+        // It is in the file that was set aside.
+        _ => Err(format!(
+            "what was to be forgotten is still in the file that was set aside beside {}; delete that to have it forgotten",
+            file.display()
+        )),
+    }
+}
+
+fn unwritten(file: &Path, why: &str) -> String {
+    format!(
+        "the conversation cannot be written to {}: {why}",
+        file.display()
+    )
+}
+
+fn attempt(connection: &mut Option<Connection>, file: &Path, job: &Job) -> Result<(), Unusable> {
     let open = match connection.take() {
         Some(open) => open,
-        None => opened(file).map_err(|(Unusable::NotOurs(why) | Unusable::System(why))| why)?,
+        None => opened(file)?,
     };
     let work = AssertUnwindSafe(|| {
         let outcome = done(&open, job);
@@ -373,9 +428,11 @@ fn kept(connection: &mut Option<Connection>, file: &Path, job: &Job) -> Result<(
     match catch_unwind(work) {
         Ok((open, outcome)) => {
             *connection = Some(open);
-            outcome.map_err(|error| error.to_string())
+            Ok(outcome?)
         }
-        Err(_) => Err("it broke; this is a bug in hearken, please report it".into()),
+        Err(_) => Err(Unusable::System(
+            "it broke; this is a bug in hearken, please report it".into(),
+        )),
     }
 }
 

@@ -15,6 +15,10 @@ const FAINTER_DB: f32 = 15.0;
 /// So few words with the wake word among them are nothing but the wake word: "Hey Jarvis."
 const WAKE_WORDS: usize = 2;
 
+/// That somebody speaks is known so long after they began, at most: three frames of the detector, and what the sound's way through
+/// the sound server and the echo canceller takes.
+const TOLD_WITHIN: Duration = Duration::from_millis(400);
+
 /// Whom hearken listens to now.
 #[derive(Debug, Clone)]
 pub struct Attention {
@@ -95,9 +99,14 @@ impl Attention {
         self.window.is_some_and(|until| now <= until)
     }
 
-    /// When the window closes.
+    /// Until when somebody may begin to speak in the window.
     pub fn window(&self) -> Option<Instant> {
         self.window
+    }
+
+    /// When the window closes: whoever began in it is known to speak by then.
+    pub fn closes(&self) -> Option<Instant> {
+        Some(self.window? + TOLD_WITHIN)
     }
 
     /// A reply has been played: its listener may go on. How long, when that opens a window.
@@ -287,7 +296,7 @@ const ASIDES: [&str; 14] = [
 ];
 
 /// Whether a sentence is plainly for somebody else: it calls another person by name, or says so.
-fn plainly_not_ours(text: &str, language: &str) -> bool {
+pub(super) fn plainly_not_ours(text: &str, language: &str) -> bool {
     let small = text.to_lowercase();
     let mut clauses = small.split([',', '.', '!', '?', ';']).map(str::trim);
     if clauses.any(|clause| ASIDES.iter().any(|aside| clause.starts_with(aside))) {
@@ -408,6 +417,11 @@ mod tests {
         assert_eq!(attention.follow_up(now), Some(Duration::from_secs(8)));
         assert!(attention.is_open(now + Duration::from_secs(7)));
         assert!(!attention.is_open(now + Duration::from_secs(9)));
+        // Who begins at its end is told of a little later.
+        let end = attention.window().unwrap();
+        let told = end + Duration::from_millis(300);
+        assert!(attention.in_window(end) && !attention.in_window(told));
+        assert!(attention.closes().unwrap() > told);
         assert!(attention.close() && !attention.close());
         assert!(!attention.is_open(now));
     }

@@ -3,6 +3,7 @@
 //! Loudness and length have been judged before: the ear passes over what is no louder than the echo that is left, and
 //! dismisses what is too short for speech. Here the words decide, as far as they are known.
 
+use super::attention::plainly_not_ours;
 use super::state::Verdict;
 use crate::command::{self, Command, Interjection, interjection, is_own, is_part, is_stop};
 use crate::config::{BargeIn, Mode, Policy};
@@ -87,6 +88,14 @@ pub fn verdict(said: &Interruption<'_>) -> Verdict {
     match judged(said) {
         // Nothing sounds: there is time until all is said, and "please" may become "please continue".
         Verdict::Stop | Verdict::CarryOn if said.held && !said.whole => Verdict::Unclear,
+        // It is no interruption of anything that sounds.
+        Verdict::Stop
+            if said.held
+                && said.name.called(said.text) == Called::No
+                && plainly_not_ours(said.text, said.language) =>
+        {
+            Verdict::CarryOn
+        }
         Verdict::Stop if short && !stops(said) => Verdict::Unclear,
         Verdict::Stop if pause && !is_certain(said) => Verdict::Unclear,
         Verdict::CarryOn if short => Verdict::Unclear,

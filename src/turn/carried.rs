@@ -24,6 +24,8 @@ pub struct Carried {
     pub language: String,
     /// For "say that again".
     pub last_reply: String,
+    /// What of replies is still to be said, as soon as there is a loudspeaker.
+    pub unsaid: Vec<String>,
     /// When the old program stopped listening, in ms since 1970.
     pub deaf_since_ms: u64,
 }

@@ -265,6 +265,7 @@ pub async fn converse(
         turn: None,
         speech_began: Instant::now(),
         speech_at: 0,
+        passed_over: None,
         began_in_window: false,
         began_over: false,
         last_level: None,
@@ -316,6 +317,8 @@ struct Conductor {
     speech_began: Instant,
     /// The same as an index of samples since the ear began.
     speech_at: u64,
+    /// Such an index of what was nothing, or no interruption: it goes on with no question.
+    passed_over: Option<u64>,
     /// It began when no name was needed.
     began_in_window: bool,
     /// It began while a reply sounded, or right after.
@@ -399,7 +402,7 @@ impl Conductor {
                 return Ok(Outcome::HandedOver);
             }
             self.company.ear.keen(self.began_in_window || self.open());
-            let held = matches!(self.state, State::Speaking(speaking) if speaking.held);
+            let held = self.is_held();
             let patience = if held { HELD } else { self.manners.patience };
             // Talk in the room is no progress.
             let now = self.progress();
@@ -453,12 +456,19 @@ impl Conductor {
     }
 
     /// What stops the reply that sounds. What a program has it say is no answer to anybody in the room: over that only the
-    /// name and stop words count.
+    /// name and stop words count. So it is while a reply is held, for nothing sounds that somebody could speak over, unless what is said
+    /// is for hearken anyway.
     fn policy(&self) -> Policy {
+        let not_ours = self.is_held() && !self.began_in_window && !self.open();
         match self.manners.policy {
-            Policy::Speech if self.by_order => Policy::Name,
+            Policy::Speech if self.by_order || not_ours => Policy::Name,
             policy => policy,
         }
+    }
+
+    /// Whether a reply waits to go on.
+    fn is_held(&self) -> bool {
+        matches!(self.state, State::Speaking(speaking) if speaking.held)
     }
 
     /// Whether everything that is said now is for hearken.
@@ -478,7 +488,8 @@ impl Conductor {
     /// When the window closes, unless somebody is being heard who began in it.
     fn window_end(&self) -> Option<Instant> {
         match self.state {
-            State::Idle => self.manners.attention.window(),
+            State::Idle => self.manners.attention.closes(),
+            _ if self.is_held() => self.manners.attention.closes(),
             _ => None,
         }
     }

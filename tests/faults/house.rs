@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::room::*;
 use crate::scripted::Writes;
+use crate::stalling::Stalling;
 use crate::unpluggable::Unpluggable;
 
 /// What is said with the fault, after it, and to hold a reply and have it go on.
@@ -35,6 +36,10 @@ const OVER_WITHIN: Duration = Duration::from_secs(30);
 /// A turn that is given up is given up after this.
 pub const IMPATIENT: Duration = Duration::from_secs(2);
 pub const PATIENT: Duration = Duration::from_secs(90);
+/// No reply takes longer, in s.
+const LONGEST: f32 = 10_000.0;
+/// Of a longer reply so much stands in the table, in characters, and how long it was.
+const SHOWN: usize = 150;
 
 /// What is going on when something fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,6 +85,8 @@ pub struct Row {
 pub struct House {
     pub room: Room,
     pub unplugged: Arc<AtomicBool>,
+    /// The microphone does, without an error.
+    pub stalls: Arc<AtomicBool>,
     /// The ear does.
     pub breaks: Arc<AtomicBool>,
     /// What a model waits for that thinks.
@@ -119,6 +126,10 @@ pub async fn house(
     if when == When::Idle {
         replies.remove(0);
     }
+    // What else is said may be answered as well, or what is prepared for it dropped.
+    if !further.is_empty() {
+        replies.extend((0..2).map(|_| Writes::Text(&[NEXT])));
+    }
     let (mut inner, feed) = FileMicrophone::new(Pace::AsFast);
     // Silence comes when it is played, so that somebody can be in the middle of a sentence.
     inner.set_tail(Duration::ZERO);
@@ -130,6 +141,8 @@ pub async fn house(
         breaks: Arc::clone(&breaks),
         told: false,
     };
+    let stalls = Arc::default();
+    let microphone = Stalling::new(microphone, &stalls);
     let sentences: &'static [&'static str] = [&SAID[..], &[further]].concat().leak();
     let room = enter_before(
         (microphone, feed),
@@ -142,6 +155,7 @@ pub async fn house(
     let mut house = House {
         room,
         unplugged,
+        stalls,
         breaks,
         told,
         when,
@@ -173,7 +187,8 @@ impl House {
             Event::TurnFinished(report) => {
                 self.begun.clear();
                 let broken = if report.interrupted { " …" } else { "" };
-                self.heard.push(format!("“{}{broken}”", report.reply));
+                let reply = shown(&report.reply);
+                self.heard.push(format!("“{reply}{broken}”"));
             }
             Event::Failed { what } => self.failures.push(what.clone()),
             Event::DeviceLost { device, why } => {
@@ -230,8 +245,24 @@ impl House {
 
     /// What goes on goes on to its end: a sentence, a thought, a reply.
     pub async fn end(&mut self) {
+        self.room.loudspeaker.let_play(LONGEST);
+        self.go_on().await;
+        self.settle().await;
+    }
+
+    /// The same with a loudspeaker that plays nothing of it and says nothing of that, until it is told to be gone.
+    pub async fn end_unplayed(&mut self) {
+        self.go_on().await;
+        self.until("the loss", |e| matches!(e, Event::DeviceLost { .. }))
+            .await;
+        self.until("the return", |e| matches!(e, Event::DeviceFound { .. }))
+            .await;
+        self.room.loudspeaker.let_play(LONGEST);
+        self.settle().await;
+    }
+
+    async fn go_on(&mut self) {
         self.told.notify_one();
-        self.room.loudspeaker.let_play(60.0);
         match self.when {
             When::Listening => {
                 self.room.feed.play(spoken(STORY_PLEASE, 300));
@@ -241,7 +272,6 @@ impl House {
             When::Held if self.state().await == "held" => self.say(GO_ON),
             _ => {}
         }
-        self.settle().await;
     }
 
     /// Waits until nothing goes on, and nothing begins by itself.
@@ -304,6 +334,17 @@ impl House {
         match device {
             Device::Microphone => self.unplugged.store(gone, Ordering::Relaxed),
             Device::Loudspeaker => self.room.loudspeaker.desk().gone = gone,
+        }
+    }
+}
+
+/// A reply as it stands in the table.
+fn shown(reply: &str) -> String {
+    match reply.char_indices().nth(SHOWN) {
+        None => reply.to_owned(),
+        Some((end, _)) => {
+            let (begin, kib) = (reply[..end].trim_end(), reply.len().div_ceil(1024));
+            format!("{begin} … ({kib} KiB)")
         }
     }
 }

@@ -328,6 +328,11 @@ async fn a_call_is_thought_about_while_it_is_looked_at_again() {
             );
         }
         bar(true);
+        if !local {
+            // It may go on so that it was no call.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(room.asked().is_empty(), "it was told too soon");
+        }
         silence(&room.feed, 1_000);
         if index == 0 {
             assert_eq!(room.finished().await.reply, "It is done.");

@@ -198,6 +198,52 @@ async fn a_conversation_that_is_kept_is_given_to_nobody() {
     assert_eq!(outcome, Outcome::HandedOver);
 }
 
+/// What was open stays open, and what slept sleeps, in the program that goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_program_goes_on_where_this_one_was() {
+    const WHALE: Writes = Writes::Text(&["A mammal."]);
+    let leave = async |room: Room| {
+        let (successor, carried) = oneshot::channel();
+        room.order(Order::HandOver(successor, Arc::default())).await;
+        let carried = carried.await.unwrap();
+        room.ending.await.unwrap().unwrap();
+        carried
+    };
+    let mut room = enter(&["Samantha, what is a whale?"], vec![WHALE]);
+    room.order(Order::Volume(80, oneshot::channel().0)).await;
+    room.answered(0).await;
+    let carried = leave(room).await;
+    assert!(
+        carried.window_ms.is_some_and(|ms| ms > 1_000),
+        "{carried:?}"
+    );
+    assert_eq!(
+        (carried.language.as_str(), carried.last_reply.as_str()),
+        ("en", "A mammal.")
+    );
+    assert_eq!((carried.volume_percent, carried.asleep), (80, false));
+
+    // In its window no name is needed, and it knows what was said.
+    let sentences = &["And a shark?", "Say that again.", "Samantha, go to sleep."];
+    let mut room = enter_after(carried, sentences, vec![Writes::Text(&["A fish."])]);
+    assert_eq!(room.answered(0).await.reply, "A fish.");
+    let asked = room.asked().pop().unwrap();
+    assert!(asked.iter().any(|m| m.text == "A mammal."), "{asked:?}");
+    assert_eq!(room.answered(1).await.reply, "A fish.");
+    room.say(2);
+    room.until("sleep", |e| *e == Event::Asleep).await;
+    room.finished().await;
+    let carried = leave(room).await;
+    assert!(carried.asleep && carried.window_ms.is_none(), "{carried:?}");
+
+    let sentences = &["And a shark?", "Samantha, what is a whale?"];
+    let mut room = enter_after(carried, sentences, vec![WHALE]);
+    room.say(0);
+    room.overheard().await;
+    assert_eq!(room.answered(1).await.reply, "A mammal.");
+    room.leave().await;
+}
+
 async fn mute(room: &Room, muted: bool) {
     let (done, closed) = oneshot::channel();
     room.order(Order::Mute(muted, done)).await;

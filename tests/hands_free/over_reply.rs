@@ -1,9 +1,10 @@
 //! What is said over a reply.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hearken::audio::EAR_RATE;
-use hearken::config::Policy;
+use hearken::config::{Mode, Policy};
 use hearken::daemon;
 use hearken::event::Event;
 use hearken::reply::model::Role;
@@ -238,6 +239,100 @@ async fn a_held_reply_waits_and_goes_on_to_its_end() {
     assert!(!report.interrupted);
     assert!(report.reply.ends_with("And he was happy."));
     assert_eq!(room.loudspeaker.desk().played, 3 * u64::from(RATE));
+    room.leave().await;
+}
+
+/// Nothing sounds that it could interrupt: what is said in the room is somebody else's, as it is at any time.
+#[tokio::test(flavor = "multi_thread")]
+async fn talk_beside_a_held_reply_is_not_for_it() {
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Pause.",
+        "I got the documents yesterday.",
+        "Go on.",
+    ];
+    let mut config = config();
+    config.attention.follow_up_ms = 0;
+    let mut room = enter_with(sentences, vec![STORY], config, None);
+    room.speaking(0).await;
+    room.say(1);
+    room.until("the pause", |e| matches!(e, Event::Held { .. }))
+        .await;
+    room.loudspeaker.let_play(60.0);
+    room.say(2);
+    room.say(3);
+    room.until("going on", |e| matches!(e, Event::WentOn { .. }))
+        .await;
+    let report = room.finished().await;
+    assert!(!report.interrupted);
+    assert!(report.reply.ends_with("And he was happy."));
+    assert_eq!(room.asked().len(), 1);
+    room.leave().await;
+}
+
+/// Who has a reply wait has a window, in which another question is one; what is plainly somebody else's is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_reply_wait_may_ask_something_else() {
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Pause.",
+        "Tom, can you close the window?",
+        "What about the queen?",
+    ];
+    let mut room = enter(sentences, vec![STORY, Writes::Text(&["She was out."])]);
+    room.speaking(0).await;
+    room.say(1);
+    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+        .await;
+    room.loudspeaker.let_play(60.0);
+    room.say(2);
+    room.say(3);
+    let story = room.finished().await;
+    assert!(story.interrupted);
+    let report = room.finished().await;
+    assert_eq!(report.transcript, "What about the queen?");
+    assert_eq!(room.asked().len(), 2);
+    room.leave().await;
+}
+
+/// What was heard of a reply is not forgotten because of a click some time before it is stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_after_a_murmur_keeps_what_was_heard() {
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Uh-huh.",
+        "What about the queen?",
+    ];
+    let mut config = config();
+    config.attention.mode = Mode::PushToTalk;
+    let mut room = enter_with(
+        sentences,
+        vec![STORY, Writes::Text(&["She was out."])],
+        config,
+        None,
+    );
+    room.push();
+    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+        .await;
+    room.speaking(0).await;
+    room.say(1);
+    room.until("going on", |e| matches!(e, Event::Restored { .. }))
+        .await;
+    room.loudspeaker.let_play(1.0);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    room.push();
+    let report = room.finished().await;
+    assert!(report.interrupted && !report.reply.is_empty(), "{report:?}");
+    room.say(2);
+    room.finished().await;
+    let asked = room.asked().pop().unwrap();
+    let wished = &asked.last().unwrap().text;
+    assert!(
+        wished.ends_with("What about the queen?") && !wished.contains("story"),
+        "{wished}"
+    );
+    let before = &asked[asked.len() - 2].text;
+    assert!(before.contains(report.reply.trim()), "{asked:?}");
     room.leave().await;
 }
 

@@ -25,6 +25,7 @@ use hearken::reply::model::Message;
 use hearken::service::manager::Supervisor;
 use hearken::speak;
 use hearken::speak::voice::{Speech, Voice, VoiceError};
+use hearken::turn::carried::Carried;
 use hearken::turn::conductor::{Ending, Outcome};
 use hearken::turn::order::{self, Order};
 use tokio::sync::broadcast::Receiver;
@@ -389,15 +390,40 @@ pub fn enter_before(
     )
 }
 
+/// As [`enter`], where another program was before, and left this.
+pub fn enter_after(
+    carried: Carried,
+    sentences: &'static [&'static str],
+    writes: Vec<Writes>,
+) -> Room {
+    let microphone = FileMicrophone::new(Pace::AsFast);
+    let parts = |parts: &mut Parts| parts.carried = Some(carried);
+    enter_made(microphone, sentences, writes, config(), parts)
+}
+
 /// As [`enter_before`]; `turn_end` tells whether somebody has finished.
 pub fn enter_judged(
-    (microphone, feed): (impl Microphone + 'static, FileMicrophoneFeed),
+    microphone: (impl Microphone + 'static, FileMicrophoneFeed),
     sentences: &'static [&'static str],
     writes: Vec<Writes>,
     config: Config,
     name_file: Option<&Path>,
     patience: Duration,
     turn_end: Option<Box<dyn TurnEndDetector>>,
+) -> Room {
+    let made = |parts: &mut Parts| {
+        parts.name_file = name_file.map(Path::to_owned);
+        (parts.patience, parts.turn_end) = (patience, turn_end);
+    };
+    enter_made(microphone, sentences, writes, config, made)
+}
+
+fn enter_made(
+    (microphone, feed): (impl Microphone + 'static, FileMicrophoneFeed),
+    sentences: &'static [&'static str],
+    writes: Vec<Writes>,
+    config: Config,
+    made: impl FnOnce(&mut Parts),
 ) -> Room {
     let (model, asked) = ScriptedModel::new(writes);
     let (own, prepared) = (Arc::clone(&model), Arc::clone(&model.prepared));
@@ -416,14 +442,14 @@ pub fn enter_judged(
     };
     let reads_on = |reader: &ByLoudness| Continuing::new(Confirming::new(reader.clone()));
     let transcriber = Mending::new(reads_on(&reader), Box::new(move || Ok(reads_on(&reader))));
-    let parts = Parts {
+    let mut parts = Parts {
         microphone: Box::new(microphone),
         vad: Box::new(vad::Mending::new(
             Box::new(Sensitive { fresh: true }),
             Box::new(|| Ok(Box::new(Sensitive { fresh: true }))),
         )),
         wake: None,
-        turn_end,
+        turn_end: None,
         transcriber: Box::new(transcriber),
         model,
         voice: Box::new(speak::mending::Mending::new(
@@ -437,7 +463,7 @@ pub fn enter_judged(
             ready: Arc::clone(&ready),
             alive: Arc::clone(&alive),
         })),
-        name_file: name_file.map(Path::to_owned),
+        name_file: None,
         conversation_file: config
             .memory
             .conversation
@@ -445,8 +471,9 @@ pub fn enter_judged(
         left_file: (!config.memory.conversation).then(|| config.memory.file.clone()),
         carried: None,
         mute_file: None,
-        patience,
+        patience: daemon::PATIENCE,
     };
+    made(&mut parts);
     let bus = Bus::default();
     let events = bus.subscribe();
     let ending =

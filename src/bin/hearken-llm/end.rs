@@ -141,6 +141,9 @@ pub(crate) fn catch_crashes(verbose: bool) {
         Signal::SIGBUS,
         Signal::SIGILL,
         Signal::SIGFPE,
+        Signal::SIGQUIT,
+        Signal::SIGTRAP,
+        Signal::SIGSYS,
     ] {
         // SAFETY: the handler makes async-signal-safe calls only.
         let _ = unsafe { sigaction(signal, &action) };

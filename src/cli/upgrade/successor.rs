@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use hearken::again::again;
 use hearken::control::{Chosen, Upgrade};
 use hearken::event::{Bus, Event};
 use hearken::service::manager;
@@ -146,64 +147,73 @@ fn terminate(id: u32) {
     let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
 }
 
+/// A wish for another program, and whom to tell that it came to nothing.
+type Ask = (Option<PathBuf>, oneshot::Sender<String>);
+
 impl Upgrader {
     /// Starts a successor with every wish, one at a time.
     pub fn watch(self) -> (Upgrade, Successor) {
-        let (asks, mut asked) = mpsc::channel::<(Option<PathBuf>, oneshot::Sender<String>)>(1);
+        let (asks, asked) = mpsc::channel::<Ask>(1);
         let (alive, next) = watch::channel(Next::Nobody);
         let successor = Successor { next };
-        tokio::spawn(async move {
-            while let Some((program, failed)) = asked.recv().await {
-                let why = match self.begin(program) {
-                    Ok(mut child) => {
-                        let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
-                        // It goes on; or else this program does, or neither.
-                        let late = tokio::time::sleep(self.takes_over_within);
-                        let mut too_late = false;
-                        let status = tokio::select! {
-                            status = child.wait() => status,
-                            () = self.stop.cancelled() => {
-                                if let (false, Some(id)) = (self.baton.is_given(), child.id()) {
-                                    terminate(id);
-                                }
-                                child.wait().await
-                            }
-                            () = late => {
-                                // What was given a moment ago is the other's.
-                                too_late = self.baton.keep();
-                                // It may hang so that no wish to end reaches it.
-                                if too_late && let Err(error) = child.start_kill() {
-                                    tracing::warn!("the new program cannot be ended: {error}");
-                                }
-                                child.wait().await
-                            }
-                        };
-                        let ended = Ended::of(status);
-                        let how = match &ended {
-                            _ if too_late => format!(
-                                "the new program had not taken over after {} s, and was ended",
-                                self.takes_over_within.as_secs()
-                            ),
-                            Ok(()) => "the new program ended without taking over".into(),
-                            Err(error) => error.to_string(),
-                        };
-                        let _ = alive.send(Next::Ended(ended));
-                        // Asked and kept in one: it may be given at this moment, to one that is no more.
-                        if !too_late && !self.baton.keep() {
-                            continue;
-                        }
-                        self.baton.back();
-                        how
-                    }
-                    Err(error) => format!("{error:#}"),
-                };
-                let what = format!("hearken goes on as it is: {why}");
-                tracing::warn!("{what}");
-                self.bus.emit(Event::Failed { what: what.clone() });
-                let _ = failed.send(what);
-            }
-        });
+        let all = (self, asked, alive);
+        let what = "what begins a new program";
+        tokio::spawn(again(what, all, |(own, asked, alive)| {
+            Box::pin(own.serve(asked, alive))
+        }));
         (asks, successor)
+    }
+
+    async fn serve(&self, asked: &mut mpsc::Receiver<Ask>, alive: &watch::Sender<Next>) {
+        while let Some((program, failed)) = asked.recv().await {
+            let why = match self.begin(program) {
+                Ok(mut child) => {
+                    let _ = alive.send(child.id().map_or(Next::Nobody, Next::Lives));
+                    // It goes on; or else this program does, or neither.
+                    let late = tokio::time::sleep(self.takes_over_within);
+                    let mut too_late = false;
+                    let status = tokio::select! {
+                        status = child.wait() => status,
+                        () = self.stop.cancelled() => {
+                            if let (false, Some(id)) = (self.baton.is_given(), child.id()) {
+                                terminate(id);
+                            }
+                            child.wait().await
+                        }
+                        () = late => {
+                            // What was given a moment ago is the other's.
+                            too_late = self.baton.keep();
+                            // It may hang so that no wish to end reaches it.
+                            if too_late && let Err(error) = child.start_kill() {
+                                tracing::warn!("the new program cannot be ended: {error}");
+                            }
+                            child.wait().await
+                        }
+                    };
+                    let ended = Ended::of(status);
+                    let how = match &ended {
+                        _ if too_late => format!(
+                            "the new program had not taken over after {} s, and was ended",
+                            self.takes_over_within.as_secs()
+                        ),
+                        Ok(()) => "the new program ended without taking over".into(),
+                        Err(error) => error.to_string(),
+                    };
+                    let _ = alive.send(Next::Ended(ended));
+                    // Asked and kept in one: it may be given at this moment, to one that is no more.
+                    if !too_late && !self.baton.keep() {
+                        continue;
+                    }
+                    self.baton.back();
+                    how
+                }
+                Err(error) => format!("{error:#}"),
+            };
+            let what = format!("hearken goes on as it is: {why}");
+            tracing::warn!("{what}");
+            self.bus.emit(Event::Failed { what: what.clone() });
+            let _ = failed.send(what);
+        }
     }
 
     fn begin(&self, program: Option<PathBuf>) -> anyhow::Result<Child> {

@@ -138,7 +138,28 @@ fn what_is_damaged_or_somebody_elses_is_set_aside_whole() {
         std::fs::read(path).unwrap()
     };
     torn[4_096..12_288].fill(0xa5);
-    for bytes in [b"no database at all".repeat(100), foreign, newer, torn] {
+    let kept = |name: &str| {
+        let path = dir.path().join(name);
+        let (keeper, _) = open(&path);
+        keeper.add("umbrella", "In the hall.");
+        drop(keeper);
+        path
+    };
+    // One bit of one word.
+    let mut no_text = std::fs::read(kept("no_text")).unwrap();
+    let word = |bytes: &[u8]| bytes.windows(8).position(|w| w == b"umbrella").unwrap();
+    let at = word(&no_text);
+    no_text[at] |= 0x80;
+    let other_table = {
+        let path = kept("other_table");
+        let connection = Connection::open(&path).unwrap();
+        let other = "DROP TABLE turn; CREATE TABLE turn (x)";
+        connection.execute_batch(other).unwrap();
+        drop(connection);
+        std::fs::read(path).unwrap()
+    };
+    let nothing = b"no database at all".repeat(100);
+    for bytes in [nothing, foreign, newer, torn, no_text, other_table] {
         std::fs::write(&file, &bytes).unwrap();
         let (keeper, recalled) = open(&file);
         let told = recalled.told.unwrap();
@@ -150,6 +171,65 @@ fn what_is_damaged_or_somebody_elses_is_set_aside_whole() {
         drop(keeper);
         assert_eq!(asked(&open(&file).1), ["a"]);
     }
+}
+
+#[test]
+fn what_is_damaged_while_it_is_in_use_is_set_aside_and_nothing_new_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("conversation.db");
+    let (told, is) = channel();
+    let (keeper, _) = Keeper::open(&file, 8, move |what| told.send(what).unwrap()).unwrap();
+    keeper.add("one", "1");
+    let spoil = || {
+        let other = Connection::open(&file).unwrap();
+        // Nothing of it stays in anybody's memory.
+        other.execute_batch("UPDATE turn SET said = 'x'").unwrap();
+        let done = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let busy = other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], done);
+        assert_eq!(busy, Ok(0));
+        drop(other);
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[4_096..].fill(0xa5);
+        std::fs::write(&file, bytes).unwrap();
+    };
+    let (forgotten, was) = channel();
+    let forget = |keeper: &Keeper| {
+        let tell = forgotten.clone();
+        keeper.clear(Box::new(move |outcome| tell.send(outcome).unwrap()));
+        was.recv().unwrap()
+    };
+    // Everything before it has been done.
+    keeper.forget_last();
+    keeper.add("two", "2");
+    assert_eq!(forget(&keeper), Ok(()));
+    spoil();
+    keeper.add("three", "3");
+    let what = is.recv().unwrap();
+    assert!(what.contains("is damaged; it was set aside as"), "{what}");
+    assert_eq!(forget(&keeper), Ok(()));
+    keeper.add("four", "4");
+    assert_eq!(forget(&keeper), Ok(()));
+    keeper.add("five", "5");
+    drop(keeper);
+    assert_eq!(asked(&open(&file).1), ["five"]);
+    assert_eq!(is.try_iter().count(), 0);
+}
+
+#[test]
+fn what_cannot_be_forgotten_because_it_was_set_aside_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("conversation.db");
+    let (told, is) = channel();
+    std::fs::write(&file, b"no database at all".repeat(100)).unwrap();
+    let mut connection = None;
+    let tell = |what| told.send(what).unwrap();
+    let why = kept(&mut connection, &file, &Job::ForgetLast, &tell).unwrap_err();
+    assert!(why.contains("delete that"), "{why}");
+    assert!(is.recv().unwrap().contains("set aside as"));
+    assert_eq!(
+        kept(&mut connection, &file, &Job::ForgetLast, &tell),
+        Ok(())
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One run of the server: from its start to its end, whichever way that comes.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,13 @@ const HEALTH_WITHIN: Duration = Duration::from_secs(2);
 
 /// After its stdin is closed the server has this long before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What of our environment the server has to do with; a name that ends in `_` stands for all that begin so. Keys are none of it: other
+/// programs of the same user can read it there.
+const PASSED: [&str; 13] = [
+    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "LC_", "LD_", "DYLD_", "RUST_", "GOMP_", "OMP_",
+    "GGML_", "GLIBC_",
+];
 
 /// Of a line on the server's stderr, so many characters are kept.
 const LINE_LIMIT: usize = 500;
@@ -128,6 +136,8 @@ impl Launch {
 
     fn spawn(&self) -> std::io::Result<Child> {
         Command::new(&self.program)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| is_passed(name)))
             .arg("--parent-pipe")
             .arg("--model")
             .arg(&self.model)
@@ -169,6 +179,15 @@ impl Launch {
             }
         }
     }
+}
+
+/// Whether a variable of the environment is for the server as well.
+fn is_passed(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    PASSED.iter().any(|passed| match passed.ends_with('_') {
+        true => name.starts_with(passed),
+        false => name == *passed,
+    })
 }
 
 /// Waits for the end that closing stdin brings, then kills.
@@ -215,6 +234,23 @@ fn or_status(said: String, status: ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_server_is_given_no_keys() {
+        let passed = |name| is_passed(OsStr::new(name));
+        assert!(
+            ["PATH", "LC_ALL", "LD_LIBRARY_PATH"]
+                .into_iter()
+                .all(passed)
+        );
+        let kept = [
+            "OPENAI_API_KEY",
+            "HEARKEN_REPLY__KEY",
+            "PATH_KEY",
+            "LANG_KEY",
+        ];
+        assert!(!kept.into_iter().any(passed));
+    }
 
     #[test]
     fn what_the_system_is_short_of_may_pass() {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::server::{End, Launch};
+use crate::again::again;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,17 @@ pub(super) async fn run(
     state: watch::Sender<State>,
     stop: CancellationToken,
 ) {
+    let what = "what keeps the language model running";
+    let all = (launch, state, stop);
+    let (_, state, _) = again(what, all, |(launch, state, stop)| {
+        Box::pin(keep(launch, state, stop))
+    })
+    .await;
+    drop(folder);
+    state.send_replace(State::Stopped);
+}
+
+async fn keep(launch: &Launch, state: &watch::Sender<State>, stop: &CancellationToken) {
     let mut backoff = Backoff::new();
     let mut short = 0;
     let mut told = String::new();
@@ -58,7 +70,7 @@ pub(super) async fn run(
             tracing::debug!(pid, "the embedded language model is ready");
             state.send_replace(State::Ready { pid });
         };
-        let end = launch.run(&stop, ready).await;
+        let end = launch.run(stop, ready).await;
         short = match end {
             End::Short(_) => short + 1,
             _ => 0,
@@ -74,7 +86,7 @@ pub(super) async fn run(
                 state.send_replace(State::Broken(reason));
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    () = another(&launch, files) => {}
+                    () = another(launch, files) => {}
                 }
                 continue;
             }
@@ -99,8 +111,6 @@ pub(super) async fn run(
             () = sleep(pause) => {}
         }
     }
-    drop(folder);
-    state.send_replace(State::Stopped);
 }
 
 fn warn_of(reason: &str, pause: Duration) {

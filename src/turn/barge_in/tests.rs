@@ -343,6 +343,18 @@ fn a_reply_that_is_held_can_be_told_to_go_on() {
             ..said
         };
         assert_eq!(verdict(&begun), Verdict::Unclear);
+        // What is for somebody else interrupts nothing; a call does.
+        for (text, verdict_of) in [
+            ("Tom, can you close the window?", Verdict::CarryOn),
+            ("Samantha, can you close the window?", Verdict::Stop),
+        ] {
+            let asked = Interruption {
+                text,
+                voiced_ms: 1_600,
+                ..said
+            };
+            assert_eq!(verdict(&asked), verdict_of, "{policy:?} {text}");
+        }
         // "Please … continue" has a pause in it.
         let pause = Interruption {
             text: "Please.",

@@ -51,6 +51,11 @@ impl Conductor {
             Action::Hold(turn) => {
                 self.company.player.pause(true);
                 self.bus.emit(Event::Held { turn });
+                // Who has it wait may want something else.
+                if !self.by_order {
+                    let length = self.manners.attention.follow_up(Instant::now());
+                    self.window_opened(length);
+                }
             }
             Action::GoOn(turn) => {
                 self.company.player.pause(false);

@@ -217,7 +217,6 @@ impl Conductor {
 
     /// The words up to the pause are read, and looked at again.
     fn foretold(&mut self, transcript: Transcript) {
-        // Words that are somebody else's perhaps do not leave this computer.
         let may = self.cut.is_none() && self.company.model.is_local();
         let Some(ahead) = self.ahead.as_ref().filter(|_| may) else {
             return;
@@ -278,15 +277,26 @@ impl Conductor {
             result,
             at,
         });
-        if let Some((wanted, language)) = wish.filter(|_| ahead.reply.is_none()) {
+        let silent = ahead.reply.is_none();
+        if let Some((wanted, language)) = wish.filter(|_| silent && self.model_may_know()) {
             self.prepare(id, wanted, language);
         }
         self.tell_ear();
     }
 
+    /// Whether the model may be told what is said before all is said: a call that turns out to be none, "Samantha, who lives next door",
+    /// does not leave this computer.
+    pub(super) fn model_may_know(&self) -> bool {
+        self.company.model.is_local() || self.began_in_window || self.open()
+    }
+
     /// What the model is to be asked, and the language of it; `None` of what is for somebody else, or a command.
     fn wish(&self, transcript: Transcript) -> Option<(String, String)> {
         let circumstances = self.ahead.as_ref()?.circumstances(self);
+        // Asleep it says nothing of what may turn out to be somebody else's.
+        if self.manners.attention.is_asleep() {
+            return None;
+        }
         let Meant::Wanted { wanted, command } = self.meant(&transcript, &circumstances) else {
             return None;
         };

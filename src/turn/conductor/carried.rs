@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Conductor;
+use super::orders::Saying;
 use crate::turn::carried::Carried;
 use crate::turn::state::State;
 
@@ -45,6 +46,7 @@ impl Conductor {
             rate_percent: self.rate_percent,
             language: self.language.clone(),
             last_reply: self.last_reply.clone(),
+            unsaid: self.to_say.iter().filter_map(Saying::rest).collect(),
             deaf_since_ms: now.map_or(0, millis),
         }
     }
@@ -65,6 +67,8 @@ impl Conductor {
         }
         self.language = carried.language;
         self.last_reply = carried.last_reply;
+        self.to_say
+            .extend(carried.unsaid.into_iter().map(Saying::Rest));
         self.deaf_since_ms = Some(carried.deaf_since_ms).filter(|_| !carried.muted);
     }
 }

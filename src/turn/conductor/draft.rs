@@ -90,6 +90,9 @@ impl Conductor {
             return;
         }
         self.draft.stable.clone_from(&stands);
+        if self.manners.attention.is_asleep() {
+            return;
+        }
         let circumstances = Circumstances {
             level: self.draft.level,
             in_window: self.began_in_window,
@@ -107,7 +110,7 @@ impl Conductor {
         self.bus.emit(Event::Partial {
             text: self.manners.name.addressed(&so_far.text).to_owned(),
         });
-        if self.cut.is_none() {
+        if self.cut.is_none() && self.model_may_know() {
             let messages = self.company.history.begin(&wanted);
             self.company.model.prepare(messages);
         }

@@ -38,6 +38,14 @@ impl Saying {
         matches!(self, Self::Text(..) | Self::Question(..))
     }
 
+    /// The rest of a reply.
+    pub(super) fn rest(&self) -> Option<String> {
+        match self {
+            Self::Rest(rest) => Some(rest.clone()),
+            Self::Text(..) | Self::Question(..) | Self::Notice(_) => None,
+        }
+    }
+
     /// Nobody waits for it any more.
     fn is_void(&self) -> bool {
         match self {

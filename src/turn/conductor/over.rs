@@ -41,6 +41,8 @@ pub struct Extent {
 pub(super) struct Probe {
     /// The number of the latest, so that nothing of an earlier one is taken for its result.
     number: u64,
+    /// Where the speech began that is or was judged as a whole last, as an index of samples since the ear began.
+    judging: Option<u64>,
     /// Calls off the transcription that runs.
     running: Option<Arc<AtomicBool>>,
     /// What it hears, or the last one heard.
@@ -175,6 +177,7 @@ impl Conductor {
     /// The utterance over the reply, or after the question, is complete.
     pub(super) fn judge(&mut self, turn: TurnId) {
         self.probe.stop();
+        self.probe.judging = Some(self.speech_at);
         let extent = Extent {
             voiced_ms: 0,
             over: true,
@@ -272,6 +275,9 @@ impl Conductor {
                 Called::Alone | Called::No => transcript.text.clone(),
             };
         }
+        if whole && verdict == Verdict::CarryOn {
+            self.passed_over = self.probe.judging;
+        }
         if let (true, Ok(transcript)) = (whole, result) {
             let sounding = self.sounding();
             let own = is_own(&transcript.text, &sounding) || is_part(&transcript.text, &sounding);
@@ -338,6 +344,7 @@ impl Conductor {
         let soon = GOES_ON.as_millis() as u64 * (u64::from(EAR_RATE) / 1000);
         // Nobody has spoken since the question when the last speech was the question itself.
         let pause = self.speech_at.checked_sub(turn.asked_until);
+        let pause = pause.filter(|_| self.passed_over != Some(self.speech_at));
         let went_on = !turn.ordered && pause.is_some_and(|pause| pause < soon);
         self.cut = Some(Cut {
             turn,

@@ -27,8 +27,8 @@ impl Conductor {
                 self.speech_began = now.checked_sub(lasted).unwrap_or(now);
                 // Who speaks over a reply, or in its last echo, speaks to hearken.
                 self.began_over = matches!(self.state, State::Speaking(_) | State::Settling);
-                let over = self.began_over && self.policy() == Policy::Speech;
-                self.began_in_window = over || self.manners.attention.in_window(self.speech_began);
+                self.began_in_window = self.manners.attention.in_window(self.speech_began);
+                self.began_in_window |= self.began_over && self.policy() == Policy::Speech;
                 self.ahead = None;
                 (self.stands, self.reading_on) = (0, None);
                 self.draft.begin();
@@ -45,6 +45,7 @@ impl Conductor {
             Some(Heard::SpeechDismissed) => {
                 self.ahead = None;
                 self.reading_on = None;
+                self.passed_over = Some(self.speech_at);
                 // Unless something before it is being judged, there is nothing to judge.
                 if !self.judging_whole() {
                     self.probe.stop();

@@ -73,10 +73,18 @@ impl Timeline {
             .map(|entry| entry.ms + moment.ms)
     }
 
-    /// What field `name` of each event `kind` was, where it is a number.
-    pub fn numbers(&self, kind: &str, name: &str) -> Vec<f64> {
-        let of_kind = self.0.iter().filter(|entry| entry.kind == kind);
-        of_kind.filter_map(|e| e.value[name].as_f64()).collect()
+    /// How long each event `kind` came after the first sound of the words or sounds before it, by the room's clock, in ms.
+    pub fn after_words(&self, kind: &str) -> Vec<f64> {
+        let mut began = None;
+        let mut after = Vec::new();
+        for entry in &self.0 {
+            if entry.kind.starts_with("say:") {
+                began = Some(entry.ms);
+            } else if entry.kind == kind {
+                after.extend(began.map(|began| (entry.ms - began) as f64));
+            }
+        }
+        after
     }
 
     /// The place of the entry that `moment` names exactly; `None` for one that lies beside an event.
