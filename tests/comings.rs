@@ -57,8 +57,10 @@ impl Desk {
     fn until(&self, kind: &str) -> Value {
         loop {
             let event = self.daemon.events.recv_timeout(BOUND);
-            let event =
-                event.unwrap_or_else(|_| panic!("no event {kind}: {:?}", self.daemon.said()));
+            let event = event.unwrap_or_else(|_| {
+                let (said, seen) = (self.daemon.said(), self.seen.borrow());
+                panic!("no event {kind}: {said:?}; {seen:?}")
+            });
             self.seen.borrow_mut().push(event.clone());
             if event["event"] == kind {
                 return event;
@@ -221,8 +223,8 @@ fn asleep(desk: &mut Desk) {
     desk.daemon.signal(Signal::SIGSTOP);
     std::thread::sleep(ASLEEP);
     suspend(desk, "0");
-    desk.daemon.signal(Signal::SIGCONT);
     let woken = Instant::now();
+    desk.daemon.signal(Signal::SIGCONT);
     let woken_s = woken.duration_since(desk.daemon.began).as_secs_f64();
     std::thread::sleep(RUBS_ITS_EYES);
     desk.heard("after a sleep");

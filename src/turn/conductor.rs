@@ -294,6 +294,7 @@ pub async fn converse(
         loudspeaker: true,
         sound_waits: None,
         noticed: None,
+        returned: None,
         speakers_in,
         search: 0,
     };
@@ -375,6 +376,8 @@ struct Conductor {
     sound_waits: Option<TurnId>,
     /// When it was last said aloud that a device is gone.
     noticed: Option<Instant>,
+    /// When the loudspeaker was found that had been gone.
+    returned: Option<Instant>,
     speakers_in: mpsc::Sender<(u64, Box<dyn Speaker>)>,
     /// The number of the search for a loudspeaker: what an earlier one finds is not wanted any more.
     search: u64,

@@ -230,6 +230,7 @@ async fn another_program_goes_on_where_this_one_was() {
     let asked = room.asked().pop().unwrap();
     assert!(asked.iter().any(|m| m.text == "A mammal."), "{asked:?}");
     assert_eq!(room.answered(1).await.reply, "A fish.");
+    room.loudspeaker.let_play(60.0);
     room.say(2);
     room.until("sleep", |e| *e == Event::Asleep).await;
     room.finished().await;

@@ -259,8 +259,11 @@ async fn talk_beside_a_held_reply_is_not_for_it() {
     room.until("the pause", |e| matches!(e, Event::Held { .. }))
         .await;
     room.loudspeaker.let_play(60.0);
-    room.say(2);
-    room.say(3);
+    // Each is judged before the next is said.
+    for index in [2, 3] {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        room.say(index);
+    }
     room.until("going on", |e| matches!(e, Event::WentOn { .. }))
         .await;
     let report = room.finished().await;
@@ -285,8 +288,10 @@ async fn who_has_a_reply_wait_may_ask_something_else() {
     room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
         .await;
     room.loudspeaker.let_play(60.0);
-    room.say(2);
-    room.say(3);
+    for index in [2, 3] {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        room.say(index);
+    }
     let story = room.finished().await;
     assert!(story.interrupted);
     let report = room.finished().await;

@@ -30,9 +30,13 @@ impl Conductor {
         self.missing = Some(Instant::now());
         self.ahead = None;
         self.gone(MICROPHONE, error.to_string());
+        self.notice_after(OVERDUE);
+    }
+
+    fn notice_after(&self, pause: Duration) {
         let notes = self.notes_in.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(OVERDUE).await;
+            tokio::time::sleep(pause).await;
             let _ = notes.send(Note::DevicesOverdue).await;
         });
     }
@@ -49,7 +53,9 @@ impl Conductor {
     pub(super) fn notice(&mut self) {
         let overdue = self.missing.is_some_and(|since| since.elapsed() >= OVERDUE);
         let lately = self.noticed.is_some_and(|at| at.elapsed() < SAID);
-        if overdue && self.loudspeaker && !lately {
+        // What is plugged in together is found one after the other.
+        let settled = self.returned.is_none_or(|at| at.elapsed() >= OVERDUE);
+        if overdue && settled && self.loudspeaker && !lately {
             self.say(Saying::Notice(failure::no_microphone(&self.language)));
         }
     }
@@ -104,7 +110,8 @@ impl Conductor {
     ) -> Result<(), Ending> {
         self.play_by(speaker).await?;
         self.back(LOUDSPEAKER);
-        self.notice();
+        self.returned = Some(Instant::now());
+        self.notice_after(OVERDUE);
         if let Some(turn) = self.sound_waits.take() {
             self.take(Input::ClauseReady { turn });
         }
