@@ -367,3 +367,12 @@ fn what_comes_is_measured_from_the_words_before_it() {
     }
     assert_eq!(timeline.after_words("ducked"), [350.0]);
 }
+
+#[test]
+fn a_reply_that_was_dropped_says_nothing() {
+    let mut timeline = Timeline::default();
+    timeline.add(100, "asked", json!({"text": "I do not know."}));
+    timeline.add(200, "clause_started", json!({"text": "It is late."}));
+    assert!(timeline.says("It is late. Good night."));
+    assert!(!timeline.says("I do not know."));
+}

@@ -43,6 +43,9 @@ pub fn serve(scenario: &Scenario, asked: Sender<Asked>) -> std::io::Result<Strin
     Ok(url)
 }
 
+/// What it says to what no reply is for.
+pub const UNSCRIPTED: &str = "I do not know what to say to that.";
+
 /// The address of a server that is not there: a port that was free a moment ago.
 pub fn dead() -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -80,7 +83,7 @@ impl Script {
             "messages": told.join("\n"),
         });
         let _ = asked.send((Instant::now(), request));
-        let text = reply.map_or("I do not know what to say to that.", |reply| &reply.text);
+        let text = reply.map_or(UNSCRIPTED, |reply| &reply.text);
         stream.set_nodelay(true)?;
         stream.write_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",

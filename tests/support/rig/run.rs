@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::daemon::Daemon;
 use super::format::{Model, Scenario};
 use super::judge::judge;
-use super::model::{self, Asked};
+use super::model::{self, Asked, UNSCRIPTED};
 use super::room::{Furnished, PLAYER_LATENCY_MS};
 use super::speech::{Take, Utterance};
 use super::tape::Tape;
@@ -74,6 +74,8 @@ struct Run<'a> {
     start: Instant,
     timeline: Timeline,
     wrong: Vec<String>,
+    /// What the scripted model was asked and has no reply to.
+    unscripted: Vec<String>,
 }
 
 impl<'a> Run<'a> {
@@ -136,6 +138,7 @@ impl<'a> Run<'a> {
             start,
             timeline,
             wrong: Vec::new(),
+            unscripted: Vec::new(),
         })
     }
 
@@ -206,10 +209,8 @@ impl<'a> Run<'a> {
     fn note_requests(&mut self) {
         for (at, request) in self.asked.try_iter() {
             if request["scripted"] == false {
-                self.wrong.push(format!(
-                    "the scenario has no reply to: {}",
-                    request["last"].as_str().unwrap_or_default()
-                ));
+                let last = request["last"].as_str().unwrap_or_default();
+                self.unscripted.push(last.to_owned());
             }
             self.timeline.add(since(self.start, at), "asked", request);
         }
@@ -236,6 +237,12 @@ impl<'a> Run<'a> {
         }
         if !ended {
             self.wrong.push("hearken had to be killed".into());
+        }
+        // What is asked for in a pause, and dropped when somebody goes on, needs no reply.
+        if !self.unscripted.is_empty() && self.timeline.says(UNSCRIPTED) {
+            let asked = self.unscripted.join("; ");
+            self.wrong
+                .push(format!("the scenario has no reply to: {asked}"));
         }
         let speaker = self.speaker.stop(self.start);
         let microphone = self.microphone.stop(self.start);

@@ -73,6 +73,14 @@ impl Timeline {
             .map(|entry| entry.ms + moment.ms)
     }
 
+    /// Whether a clause of `text` began to sound.
+    pub fn says(&self, text: &str) -> bool {
+        let clauses = self.0.iter().filter(|e| e.kind == "clause_started");
+        clauses
+            .filter_map(|e| e.value["text"].as_str())
+            .any(|clause| !clause.is_empty() && text.contains(clause))
+    }
+
     /// How long each event `kind` came after the first sound of the words or sounds before it, by the room's clock, in ms.
     pub fn after_words(&self, kind: &str) -> Vec<f64> {
         let mut began = None;
