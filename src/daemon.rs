@@ -426,7 +426,7 @@ pub async fn run(
     // The ear waits when the conductor is behind; 16 utterances are minutes of speech.
     let (heard_in, heard) = mpsc::channel(16);
     let mut speaker = parts.speaker;
-    let far_end = speaker.far_end();
+    let (far_end, loudspeaker) = (speaker.far_end(), speaker.is_there());
     let cancels = config.echo.cancellation && far_end.is_some();
     let ear = Ear::spawn(
         parts.microphone,
@@ -448,7 +448,7 @@ pub async fn run(
     };
     let (player, played) = Player::spawn(speaker, settings)?;
     // One that is not to hear anything says that instead.
-    if config.audio.chimes && !muted {
+    if config.audio.chimes && !muted && loudspeaker {
         player.chime(Chime::Listening);
     }
     let synthesizer = Synthesizer::spawn(parts.voice)?;
@@ -470,6 +470,7 @@ pub async fn run(
         keeper,
         left_file: parts.left_file.or(keeps),
         orders: parts.orders,
+        loudspeaker,
         open_speaker: parts.open_speaker,
         supervisor: parts.supervisor,
         mute_file: parts.mute_file,

@@ -1,6 +1,9 @@
 //! What hearken writes, and whom it calls: the real program with the real models, watched by the system.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../src/cli/process.rs"]
+#[allow(dead_code)]
+mod process;
 #[allow(dead_code)] // Each test takes what it needs.
 #[path = "support/sound_server.rs"]
 mod sound_server;
@@ -16,6 +19,8 @@ use nix::unistd::Pid;
 use sound_server::SoundServer;
 
 const HEARKEN: &str = env!("CARGO_BIN_EXE_hearken");
+/// A key that stands in the environment.
+const SECRET: &str = "sk-nobody-else-reads-this";
 const BOUND: Duration = Duration::from_secs(120);
 
 /// Somebody who has just begun: their home folder is empty, and the weights are where everybody's are.
@@ -185,7 +190,13 @@ fn what_a_running_hearken_keeps_is_its_owners_alone() {
     std::fs::create_dir(newcomer.path("run")).unwrap();
     command
         .env("XDG_RUNTIME_DIR", newcomer.path("run"))
-        .args(["run", "--json"])
+        .env("HEARKEN_TEST_KEY", SECRET)
+        .args([
+            "run",
+            "--json",
+            "--set",
+            "reply.server.key_env=HEARKEN_TEST_KEY",
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let daemon = Running(command.spawn().unwrap());
@@ -217,6 +228,20 @@ fn what_a_running_hearken_keeps_is_its_owners_alone() {
         .filter(|word| word.parse::<u64>().is_ok())
         .collect();
     assert_eq!(figures, ["0", "0"], "{core}");
+
+    // Other programs of the same user can read how a program was begun.
+    let children = process::children(daemon.0.id());
+    assert!(!children.is_empty(), "no language model runs");
+    for id in children.iter().chain([&daemon.0.id()]) {
+        let begun = |file| std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+        let begun = |file| String::from_utf8_lossy(&begun(file)).into_owned();
+        assert!(!begun("cmdline").contains(SECRET), "on a command line");
+        if *id != daemon.0.id() {
+            let environment = begun("environ");
+            assert!(environment.contains("PATH="), "{environment}");
+            assert!(!environment.contains(SECRET), "in an environment");
+        }
+    }
 
     let kept = newcomer.files();
     for wanted in ["data/conversation.db", "run/hearken/control.sock"] {

@@ -39,6 +39,10 @@ impl Speaker for Absent {
 
     fn set_gain(&mut self, _: f32) {}
 
+    fn is_there(&self) -> bool {
+        false
+    }
+
     /// One whose other end is gone: the one that comes will have one that is not.
     fn far_end(&mut self) -> Option<FarEnd> {
         Some(Tap::new(RATE).1)

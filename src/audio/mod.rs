@@ -87,6 +87,11 @@ pub trait Speaker: Send {
         let _ = paused;
     }
 
+    /// Whether there is a device at all; without one, [`Speaker::write`] says at once that it is gone.
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// What is really played, silence included, for echo cancellation. Given out once; `None` when this speaker keeps
     /// no time that a microphone could hear it in.
     fn far_end(&mut self) -> Option<FarEnd> {

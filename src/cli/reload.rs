@@ -32,6 +32,8 @@ pub struct Source {
     pub set: Vec<String>,
     /// How the file was before it was read.
     read: State,
+    /// How it was at the last look.
+    seen: State,
 }
 
 /// What tells whether a file is another: when it was written, and how long it is.
@@ -44,8 +46,10 @@ impl Source {
             file,
             set,
             read: None,
+            seen: None,
         };
         source.read = source.state();
+        source.seen = source.read;
         source
     }
 
@@ -54,10 +58,12 @@ impl Source {
         Some((metadata.modified().ok()?, metadata.len()))
     }
 
-    /// Another configuration, if the file is another since it was read and holds a good one. What is wrong with a bad one is told once.
+    /// Another configuration, if the file is another since it was read, the same as at the last look, and holds a good one. What is wrong
+    /// with a bad one is told once.
     pub fn changed(&mut self) -> Option<Config> {
         let now = self.state();
-        if now == self.read {
+        let same = std::mem::replace(&mut self.seen, now) == now;
+        if now == self.read || !same {
             return None;
         }
         self.read = now;

@@ -74,14 +74,16 @@ fn microphone(socket: &Path, wire: &mut Wire) -> anyhow::Result<String> {
         if let Some(gap) = wire.event_within("took_over", "gap_ms", LOOKS_AGAIN)? {
             return Ok(format!("was closed for {gap} ms"));
         }
-        if Wire::open(socket)?.ask(json!({"method": "status"}))?["microphone"] == false {
+        // There may be no room for another connection.
+        let status = Wire::open(socket).and_then(|mut w| w.ask(json!({"method": "status"})));
+        if status.is_ok_and(|status| status["microphone"] == false) {
             return Ok("is not there, and is opened when it comes".into());
         }
     }
-    Ok(format!(
-        "has brought nothing for {} s",
+    bail!(
+        "another hearken has taken over, and its microphone has brought nothing for {} s; look with `hearken ctl status` and `hearken devices`",
         HEARS_WITHIN.as_secs()
-    ))
+    )
 }
 
 /// The one that runs, as the program that replaces it sees it: gives the conversation away, and is gone when that has come.

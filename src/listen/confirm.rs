@@ -183,11 +183,9 @@ impl<T: Transcriber> Confirming<T> {
         let Some(name) = &self.name else {
             return false;
         };
-        let Called::With(wanted) = name.called(&primed.text) else {
-            return false;
-        };
-        let words = |text: &str| text.split_whitespace().count();
-        words(&plain.text) > words(&wanted) && !name.has_rival(&plain.text)
+        let words = |transcript: &Transcript| transcript.text.split_whitespace().count();
+        let called = matches!(name.called(&primed.text), Called::With(_));
+        called && words(plain) >= words(primed) && !name.has_rival(&plain.text)
     }
 
     /// Whether words on that `side` sound a little like the name: "Sonata, tell me a story." Where the first look was sure of the name

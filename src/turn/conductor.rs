@@ -87,6 +87,8 @@ pub struct Company {
     pub left_file: Option<PathBuf>,
     /// What is ordered from outside.
     pub orders: mpsc::Receiver<Order>,
+    /// The player has a loudspeaker; without one another is looked for as soon as it says so.
+    pub loudspeaker: bool,
     /// Opens a loudspeaker in place of one that is gone; without it, that is the end.
     pub open_speaker: Option<OpenSpeaker>,
     /// What says beyond the process that the microphone is to stay closed.
@@ -255,6 +257,7 @@ pub async fn converse(
     let mut conductor = Conductor {
         volume_percent: manners.volume_percent,
         rate_percent: manners.rate_percent,
+        loudspeaker: company.loudspeaker,
         company,
         manners,
         bus,
@@ -291,7 +294,6 @@ pub async fn converse(
         muting: VecDeque::new(),
         muted: false,
         missing: None,
-        loudspeaker: true,
         sound_waits: None,
         noticed: None,
         returned: None,
@@ -440,11 +442,10 @@ impl Conductor {
                     if let Some(turn) = alive {
                         // Before its own work is called off.
                         let hangs = self.part(|work| work.hangs(patience));
-                        self.take(if held {
-                            Input::Abandoned { turn }
-                        } else {
-                            Input::WatchdogBit { turn }
-                        });
+                        match held {
+                            true => self.abandon(turn),
+                            false => self.take(Input::WatchdogBit { turn }),
+                        }
                         self.unless(hangs.map(Ending::Hangs))?;
                     }
                 }
@@ -459,14 +460,27 @@ impl Conductor {
     }
 
     /// What stops the reply that sounds. What a program has it say is no answer to anybody in the room: over that only the
-    /// name and stop words count. So it is while a reply is held, for nothing sounds that somebody could speak over, unless what is said
-    /// is for hearken anyway.
-    fn policy(&self) -> Policy {
-        let not_ours = self.is_held() && !self.began_in_window && !self.open();
+    /// name and stop words count. While a reply is held nothing sounds that somebody could speak over: what began in a window is for hearken,
+    /// and of the rest again only the name and stop words. `in_window`: what is judged began in one.
+    fn policy(&self, in_window: bool) -> Policy {
+        let ours = in_window || self.open();
         match self.manners.policy {
-            Policy::Speech if self.by_order || not_ours => Policy::Name,
+            Policy::Speech | Policy::Name if self.by_order => Policy::Name,
+            Policy::Speech | Policy::Name if self.is_held() && ours => Policy::Speech,
+            Policy::Speech if self.is_held() => Policy::Name,
             policy => policy,
         }
+    }
+
+    /// Nobody has a reply go on that has been held for long. Whoever speaks at that moment speaks to somebody else.
+    fn abandon(&mut self, turn: TurnId) {
+        if let Some(turn) = self.turn.as_mut() {
+            // No window follows.
+            turn.ordered = true;
+        }
+        self.hushing = true;
+        self.take(Input::Abandoned { turn });
+        self.hushing = false;
     }
 
     /// Whether a reply waits to go on.

@@ -60,7 +60,7 @@ impl Room {
         silence(&self.feed, 320);
     }
 
-    async fn asked_times(&self, times: usize) {
+    pub async fn asked_times(&self, times: usize) {
         let asked = async {
             while self.asked().len() < times {
                 tokio::task::yield_now().await;

@@ -8,6 +8,7 @@ use hearken::memory::conversation::Keeper;
 use hearken::reply::model::Role;
 use hearken::speak::chime::Chime;
 use hearken::turn::baton::Baton;
+use hearken::turn::carried::Carried;
 use hearken::turn::conductor::Outcome;
 use hearken::turn::order::Order;
 use tokio::sync::oneshot;
@@ -242,6 +243,30 @@ async fn another_program_goes_on_where_this_one_was() {
     room.say(0);
     room.overheard().await;
     assert_eq!(room.answered(1).await.reply, "A mammal.");
+    room.leave().await;
+}
+
+/// What another program could not say because its loudspeaker had gone is said by the one that goes on, when there is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_unsaid_is_said_when_there_is_a_loudspeaker() {
+    let rest = "And he was happy.";
+    let carried = Carried {
+        unsaid: vec![rest.into()],
+        ..Carried::default()
+    };
+    let mut room = enter_after_without_loudspeaker(carried);
+    room.loudspeaker.let_play(60.0);
+    let seen = room
+        .until("the rest", |e| matches!(e, Event::TurnFinished(_)))
+        .await;
+    let lost = |e: &Event| matches!(e, Event::DeviceLost { .. });
+    let found = |e: &Event| matches!(e, Event::DeviceFound { .. });
+    let (lost, found) = (seen.iter().position(lost), seen.iter().position(found));
+    assert!(lost.is_some() && lost < found, "{seen:?}");
+    match seen.last() {
+        Some(Event::TurnFinished(report)) => assert_eq!(report.reply, rest),
+        _ => panic!("{seen:?}"),
+    }
     room.leave().await;
 }
 

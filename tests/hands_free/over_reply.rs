@@ -1,5 +1,6 @@
 //! What is said over a reply.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use hearken::config::{Mode, Policy};
 use hearken::daemon;
 use hearken::event::Event;
 use hearken::reply::model::Role;
+
+use tokio::sync::Notify;
 
 use super::room::*;
 use crate::scripted::Writes;
@@ -297,6 +300,74 @@ async fn who_has_a_reply_wait_may_ask_something_else() {
     let report = room.finished().await;
     assert_eq!(report.transcript, "What about the queen?");
     assert_eq!(room.asked().len(), 2);
+    room.leave().await;
+}
+
+/// While a reply waits nothing sounds that is taken for a voice: in its window any sentence counts, whatever stops one that sounds.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_policy_name_a_held_reply_has_a_window_too() {
+    let mut config = config();
+    config.barge_in.policy = Policy::Name;
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Samantha, pause.",
+        "What about the queen?",
+    ];
+    let mut room = enter_with(
+        sentences,
+        vec![STORY, Writes::Text(&["She was out."])],
+        config,
+        None,
+    );
+    room.speaking(0).await;
+    room.say(1);
+    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+        .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    room.loudspeaker.let_play(60.0);
+    room.say(2);
+    assert!(room.finished().await.interrupted);
+    assert_eq!(room.finished().await.transcript, "What about the queen?");
+    room.leave().await;
+}
+
+/// The same while the model still thinks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
+    let sentences = &[
+        "Samantha, tell me a story.",
+        "Uh-huh.",
+        "What about the queen?",
+    ];
+    let mut config = config();
+    config.attention.mode = Mode::PushToTalk;
+    let told = Arc::new(Notify::new());
+    let text = &["Once there was a king. ", "He lived in a big old castle."];
+    let writes = vec![
+        Writes::Late(Arc::clone(&told), text),
+        Writes::Text(&["She was out."]),
+    ];
+    let mut room = enter_with(sentences, writes, config, None);
+    room.push();
+    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+        .await;
+    room.say(0);
+    room.asked_times(1).await;
+    room.say(1);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    told.notify_one();
+    room.loudspeaker.let_play(1.5);
+    room.until("a clause", |e| matches!(e, Event::ClauseStarted { .. }))
+        .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    room.push();
+    let report = room.finished().await;
+    assert!(report.interrupted && !report.reply.is_empty(), "{report:?}");
+    room.say(2);
+    room.finished().await;
+    let asked = room.asked().pop().unwrap();
+    let before = &asked[asked.len() - 2].text;
+    assert!(before.contains(report.reply.trim()), "{asked:?}");
     room.leave().await;
 }
 

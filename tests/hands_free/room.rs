@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::scripted::{Asked, Loudness, ScriptedModel, Writes};
+use hearken::audio::absent::Absent;
 use hearken::audio::file::{FileMicrophone, FileMicrophoneFeed, Pace};
 use hearken::audio::{EAR_RATE, Microphone, OpenSpeaker, Speaker, SpeakerError};
 use hearken::config::{Config, Policy};
@@ -397,8 +398,18 @@ pub fn enter_after(
     writes: Vec<Writes>,
 ) -> Room {
     let microphone = FileMicrophone::new(Pace::AsFast);
-    let parts = |parts: &mut Parts| parts.carried = Some(carried);
-    enter_made(microphone, sentences, writes, config(), parts)
+    let made = |parts: &mut Parts| parts.carried = Some(carried);
+    enter_made(microphone, sentences, writes, config(), made)
+}
+
+/// As [`enter_after`], with a loudspeaker that is not there yet; the one of the room is found.
+pub fn enter_after_without_loudspeaker(carried: Carried) -> Room {
+    let microphone = FileMicrophone::new(Pace::AsFast);
+    let made = |parts: &mut Parts| {
+        let absent = Absent::new(SpeakerError::Lost("scripted".into()));
+        (parts.carried, parts.speaker) = (Some(carried), Box::new(absent));
+    };
+    enter_made(microphone, &[], Vec::new(), config(), made)
 }
 
 /// As [`enter_before`]; `turn_end` tells whether somebody has finished.

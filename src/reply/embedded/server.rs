@@ -28,9 +28,34 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// What of our environment the server has to do with; a name that ends in `_` stands for all that begin so. Keys are none of it: other
 /// programs of the same user can read it there.
-const PASSED: [&str; 13] = [
-    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "LC_", "LD_", "DYLD_", "RUST_", "GOMP_", "OMP_",
-    "GGML_", "GLIBC_",
+const PASSED: [&str; 26] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "TZ",
+    "LC_",
+    "LD_",
+    "DYLD_",
+    "RUST_",
+    "LLVM_",
+    "MALLOC_",
+    "GLIBC_",
+    "GOMP_",
+    "OMP_",
+    "GGML_",
+    // Graphics cards, and where their drivers are.
+    "CUDA_",
+    "NVIDIA_",
+    "HIP_",
+    "HSA_",
+    "ROCR_",
+    "VK_",
+    "MESA_",
+    "MTL_",
+    "XDG_DATA_",
+    "XDG_CONFIG_",
+    "XDG_CACHE_",
 ];
 
 /// Of a line on the server's stderr, so many characters are kept.

@@ -38,6 +38,9 @@ impl Conductor {
             ?verdict,
             "somebody speaks after the question"
         );
+        if verdict == Verdict::CarryOn {
+            self.pass_over();
+        }
         self.take(Input::Judged {
             turn,
             whole: true,

@@ -13,6 +13,8 @@ pub(super) struct Spoken {
     pub began: Instant,
     /// When its last sound was heard.
     pub ended: Instant,
+    /// Its first sample, as an index since the ear began.
+    pub at: u64,
     /// Its last sample of speech, as an index since the ear began.
     pub until: u64,
 }
@@ -111,6 +113,7 @@ mod tests {
             samples: vec![0.0; *length],
             began: now,
             ended: now,
+            at: 0,
             until: 0,
         };
         Held {

@@ -177,18 +177,22 @@ impl Conductor {
     /// The utterance over the reply, or after the question, is complete.
     pub(super) fn judge(&mut self, turn: TurnId) {
         self.probe.stop();
-        self.probe.judging = Some(self.speech_at);
         let extent = Extent {
             voiced_ms: 0,
             over: true,
         };
-        let whole = match self.state {
+        let (judged, whole) = match self.state {
             State::Thinking(_) => {
-                let judged = self.held.after_question().map(|u| &u.samples[..]);
-                parts(judged, self.manners.longest)
+                let judged = self.held.after_question();
+                let sound = judged.map(|u| &u.samples[..]);
+                (judged, parts(sound, self.manners.longest))
             }
-            _ => parts(self.held.sound(), self.manners.longest),
+            _ => (
+                self.held.utterances.last(),
+                parts(self.held.sound(), self.manners.longest),
+            ),
         };
+        self.probe.judging = judged.map(|spoken| spoken.at);
         self.transcribe_over(turn, true, extent, whole);
     }
 
@@ -276,7 +280,7 @@ impl Conductor {
             };
         }
         if whole && verdict == Verdict::CarryOn {
-            self.passed_over = self.probe.judging;
+            self.pass_over();
         }
         if let (true, Ok(transcript)) = (whole, result) {
             let sounding = self.sounding();
@@ -304,8 +308,13 @@ impl Conductor {
         held: bool,
     ) -> Verdict {
         let speaking = self.sounding();
+        // Another may have begun to speak since.
+        let in_window = match whole {
+            true => self.held.in_window,
+            false => self.began_in_window,
+        };
         let said = Interruption {
-            policy: self.policy(),
+            policy: self.policy(in_window),
             text: &transcript.text,
             language: &transcript.language,
             mean_logprob: transcript.mean_logprob,
@@ -320,6 +329,11 @@ impl Conductor {
         };
         let (verdict, certain) = (barge_in::verdict(&said), barge_in::is_certain(&said));
         self.probe.agreement.with(verdict, whole || certain)
+    }
+
+    /// What was judged was no interruption.
+    pub(super) fn pass_over(&mut self) {
+        self.passed_over = self.probe.judging;
     }
 
     /// The words of the reply that sounds.

@@ -28,7 +28,8 @@ impl Conductor {
                 // Who speaks over a reply, or in its last echo, speaks to hearken.
                 self.began_over = matches!(self.state, State::Speaking(_) | State::Settling);
                 self.began_in_window = self.manners.attention.in_window(self.speech_began);
-                self.began_in_window |= self.began_over && self.policy() == Policy::Speech;
+                let policy = self.policy(self.began_in_window);
+                self.began_in_window |= self.began_over && policy == Policy::Speech;
                 self.ahead = None;
                 (self.stands, self.reading_on) = (0, None);
                 self.draft.begin();
@@ -93,6 +94,7 @@ impl Conductor {
             samples: utterance.samples,
             began: self.speech_began,
             ended: timing.speech_end(),
+            at: self.speech_at,
             until: utterance.speech_end,
         });
         while held.length() > MOST_HELD && held.utterances.len() > 1 {
