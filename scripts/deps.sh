@@ -17,7 +17,7 @@ fi
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   if [ "$(uname -s)" = Linux ]; then
     echo "deps: this is no Debian or Ubuntu. Install what they call:" "${packages[@]}" >&2
-    echo "deps: then run the cargo command or script that you wanted directly, without make deps." >&2
+    echo "deps: then build with cargo build --release --locked, or run the script in scripts/ that make would have run." >&2
   else
     echo "deps: only Linux is supported so far; hearken needs cmake, a C++ compiler, libclang, ALSA, sonic, OpenSSL." >&2
   fi

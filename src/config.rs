@@ -23,6 +23,9 @@ pub const ANNOTATED_DEFAULT: &str = include_str!("../assets/hearken.toml");
 pub struct Config {
     /// What hearken is called, until it is told another name.
     pub name: String,
+    /// The name was given to this program, by a flag or in its environment: what it was called since does not count.
+    #[serde(skip)]
+    pub name_given: bool,
     /// Where weights live; the XDG data folder when empty.
     pub data_dir: PathBuf,
     /// Devices and loudness.
@@ -51,6 +54,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             name: "Samantha".into(),
+            name_given: false,
             data_dir: PathBuf::new(),
             audio: Audio::default(),
             listen: Listen::default(),

@@ -349,8 +349,8 @@ fn threads(set: usize, share: impl Fn(threads::Budget) -> usize) -> usize {
 /// What hearken is called: the name that was said and kept in `file`, or else the configured one.
 pub fn name(config: &Config, file: Option<&Path>) -> String {
     match file {
-        Some(file) => memory::name::recall(file, &config.name),
-        None => config.name.clone(),
+        Some(file) if !config.name_given => memory::name::recall(file, &config.name),
+        _ => config.name.clone(),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn run(args: &Args, config: &Config, named: Option<&Path>) -> anyhow::Result
         };
         writeln!(out, "# {}{state}", path.display())?;
         let said = Store::new(&config.data_dir).name_file();
-        let name = hearken::memory::name::recall(&said, &config.name);
+        let name = hearken::daemon::name(config, Some(&said));
         if name != config.name {
             let file = said.display();
             writeln!(

@@ -330,7 +330,7 @@ fn as_text(status: &Value) -> String {
     let echo = status["erle_db"].as_f64();
     let echo = echo.map_or_else(
         || "not measured yet".into(),
-        |db| format!("{db:.0} dB less"),
+        |db| format!("{:.0} dB less", db.max(0.0)),
     );
     lines.push(format!("echo         {echo}"));
     lines.push(format!(

@@ -241,6 +241,7 @@ fn read(
         places.join(", ")
     };
     validate(&config).map_err(|problem| invalid(places(&problem), problem))?;
+    config.name_given = overlays.iter().any(|(_, key, _)| key == "name");
     Ok(config)
 }
 

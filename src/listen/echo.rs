@@ -290,7 +290,10 @@ impl Canceller {
         match self.reference.as_mut().map(|r| r.fill(&mut played)) {
             None | Some(Filled::Whole) => {}
             Some(Filled::Hole) => {
-                tracing::debug!("the far end is late: a hole in the reference");
+                // Once for as long as it stays so.
+                if self.blind == 0 {
+                    tracing::debug!("the far end is late: a hole in the reference");
+                }
                 self.blind = BLIND;
             }
             Some(Filled::Moved) => {

@@ -29,6 +29,8 @@ pub struct Attention {
     asleep: bool,
     /// No name is needed until then.
     window: Option<Instant>,
+    /// Somebody pushed for it: whatever they say is for hearken.
+    pushed: bool,
 }
 
 /// What an utterance is to hearken.
@@ -71,6 +73,7 @@ impl Attention {
             called: Duration::from_millis(config.called_ms),
             asleep: false,
             window: None,
+            pushed: false,
         }
     }
 
@@ -85,6 +88,7 @@ impl Attention {
         *self = Self {
             asleep: self.asleep,
             window: self.window,
+            pushed: self.pushed,
             ..config.clone()
         };
     }
@@ -120,9 +124,11 @@ impl Attention {
     }
 
     /// Somebody said the name alone, or pushed. How long hearken waits for what is wanted.
-    pub fn called(&mut self, now: Instant) -> Option<Duration> {
+    pub fn called(&mut self, pushed: bool, now: Instant) -> Option<Duration> {
         self.asleep = false;
-        self.open(now, self.called)
+        let length = self.open(now, self.called);
+        self.pushed = pushed;
+        length
     }
 
     fn open(&mut self, now: Instant, length: Duration) -> Option<Duration> {
@@ -134,7 +140,7 @@ impl Attention {
         let until = self
             .window
             .map_or(now + length, |until| until.max(now + length));
-        self.window = Some(until);
+        (self.window, self.pushed) = (Some(until), false);
         Some(until - now)
     }
 
@@ -190,7 +196,7 @@ impl Attention {
         if in_window && said.fainter_db > FAINTER_DB {
             return Regard::Other { leave: false };
         }
-        if in_window && plainly_not_ours(said.text, said.language) {
+        if in_window && !self.pushed && plainly_not_ours(said.text, said.language) {
             return Regard::Other { leave: true };
         }
         let murmur = self.mode != Mode::Always
@@ -447,7 +453,12 @@ mod tests {
         let (mut attention, now) = (attention(Mode::PushToTalk), Instant::now());
         let hears = |a: &Attention, window| a.regard(&said("Samantha, hello.", window), &name());
         assert_eq!(hears(&attention, false), OTHER);
-        assert!(attention.called(now).is_some());
+        assert!(attention.called(true, now).is_some());
+        // Whom they speak to is plain.
+        let other = said("Tom, can you tell me the time?", true);
+        assert_eq!(attention.regard(&other, &name()), wanted(other.text));
+        assert!(attention.called(false, now).is_some());
+        assert_eq!(attention.regard(&other, &name()), PLAINLY_OTHER);
         assert_eq!(
             hears(&attention, attention.in_window(now)),
             wanted("Hello.")

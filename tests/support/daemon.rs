@@ -165,9 +165,34 @@ impl Daemon {
     }
 }
 
+/// The processes that a process has begun, by whichever of its threads.
+fn children(parent: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{parent}/task"));
+    let lists = threads.into_iter().flatten().flatten();
+    let lists = lists.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
+    let ids = |list: String| -> Vec<u32> {
+        let words = list.split_whitespace();
+        words.filter_map(|id| id.parse().ok()).collect()
+    };
+    lists.flat_map(ids).collect()
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
+        if !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        // Who has taken over is a child of this one, and would go on.
+        let mut family = vec![self.process.id()];
+        let mut next = 0;
+        while let Some(&parent) = family.get(next) {
+            family.extend(children(parent));
+            next += 1;
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
+        for id in &family[1..] {
+            let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL);
+        }
     }
 }

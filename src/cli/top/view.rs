@@ -67,7 +67,7 @@ fn header(screen: &Screen) -> Paragraph<'static> {
         false => "GONE, looked for",
     };
     let echo = match screen.number("erle_db") {
-        Some(db) => format!("{db:.0} dB less"),
+        Some(db) => format!("{:.0} dB less", db.max(0.0)),
         None => "not measured yet".into(),
     };
     let lines = vec![

@@ -38,6 +38,17 @@ fn the_annotated_default_names_every_key() {
 }
 
 #[test]
+fn a_name_that_is_given_to_the_program_is_known_as_that() {
+    let given = |environment: &[(String, String)], set: &[String]| {
+        let config = read("name = \"Anna\"", "f.toml", environment, set);
+        config.unwrap().name_given
+    };
+    assert!(!given(&[], &[]));
+    assert!(given(&[], &["name=Samantha".into()]));
+    assert!(given(&[("HEARKEN_NAME".into(), "Samantha".into())], &[]));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line_and_the_nearest_name() {
     let said = fails("\n[listen]\nhangver_ms = 3\n", &[]);
     assert_eq!(

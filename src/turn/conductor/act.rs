@@ -64,9 +64,9 @@ impl Conductor {
             Action::Finish(id) => self.finish(id),
             Action::Called { chime, .. } => {
                 self.turn = None;
-                self.attend(chime);
+                self.attend(chime, false);
             }
-            Action::Attend => self.attend(true),
+            Action::Attend => self.attend(true, true),
             Action::Overheard(_) => {
                 self.turn = None;
                 self.bus.emit(Event::Overheard);
@@ -95,7 +95,7 @@ impl Conductor {
     }
 
     /// Somebody wants something: says that it is heard, and waits.
-    fn attend(&mut self, chime: bool) {
+    fn attend(&mut self, chime: bool, pushed: bool) {
         if chime && self.manners.chimes {
             self.company.player.chime(Chime::Listening);
         }
@@ -103,7 +103,7 @@ impl Conductor {
             self.bus.emit(Event::Awake);
         }
         self.bus.emit(Event::Called);
-        let length = self.manners.attention.called(Instant::now());
+        let length = self.manners.attention.called(pushed, Instant::now());
         // Who speaks already is heard as well.
         self.began_in_window = true;
         self.held.in_window |= !self.held.utterances.is_empty();
