@@ -331,9 +331,8 @@ async fn with_the_policy_name_a_held_reply_has_a_window_too() {
     room.leave().await;
 }
 
-/// The same while the model still thinks.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
+/// With push to talk, somebody has pushed; they ask for a story, murmur, and ask something else.
+async fn pushed(writes: Vec<Writes>) -> Room {
     let sentences = &[
         "Samantha, tell me a story.",
         "Uh-huh.",
@@ -341,19 +340,30 @@ async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
     ];
     let mut config = config();
     config.attention.mode = Mode::PushToTalk;
+    // Silence comes when it is played: little passes between the question and the murmur.
+    let (microphone, patience) = (sparing_microphone(), daemon::PATIENCE);
+    let mut room = enter_before(microphone, sentences, writes, config, None, patience);
+    room.push();
+    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+        .await;
+    room
+}
+
+/// What was heard of a reply is not forgotten because of a murmur while the model still thought.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
     let told = Arc::new(Notify::new());
     let text = &["Once there was a king. ", "He lived in a big old castle."];
     let writes = vec![
         Writes::Late(Arc::clone(&told), text),
         Writes::Text(&["She was out."]),
     ];
-    let mut room = enter_with(sentences, writes, config, None);
-    room.push();
-    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
-        .await;
+    let mut room = pushed(writes).await;
     room.say(0);
+    room.feed.play(vec![0.0; 11_200]);
     room.asked_times(1).await;
     room.say(1);
+    room.feed.play(vec![0.0; 11_200]);
     tokio::time::sleep(Duration::from_millis(700)).await;
     told.notify_one();
     room.loudspeaker.let_play(1.5);
@@ -364,6 +374,7 @@ async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
     let report = room.finished().await;
     assert!(report.interrupted && !report.reply.is_empty(), "{report:?}");
     room.say(2);
+    room.feed.play(vec![0.0; 11_200]);
     room.finished().await;
     let asked = room.asked().pop().unwrap();
     let before = &asked[asked.len() - 2].text;
@@ -374,24 +385,14 @@ async fn a_push_long_after_a_murmur_in_thought_keeps_what_was_heard() {
 /// What was heard of a reply is not forgotten because of a click some time before it is stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_after_a_murmur_keeps_what_was_heard() {
-    let sentences = &[
-        "Samantha, tell me a story.",
-        "Uh-huh.",
-        "What about the queen?",
-    ];
-    let mut config = config();
-    config.attention.mode = Mode::PushToTalk;
-    let mut room = enter_with(
-        sentences,
-        vec![STORY, Writes::Text(&["She was out."])],
-        config,
-        None,
-    );
-    room.push();
-    room.until("the window", |e| matches!(e, Event::WindowOpened { .. }))
+    let mut room = pushed(vec![STORY, Writes::Text(&["She was out."])]).await;
+    room.say(0);
+    room.feed.play(vec![0.0; 11_200]);
+    room.loudspeaker.let_play(1.5);
+    room.until("a clause", |e| matches!(e, Event::ClauseStarted { .. }))
         .await;
-    room.speaking(0).await;
     room.say(1);
+    room.feed.play(vec![0.0; 11_200]);
     room.until("going on", |e| matches!(e, Event::Restored { .. }))
         .await;
     room.loudspeaker.let_play(1.0);
@@ -400,6 +401,7 @@ async fn a_push_after_a_murmur_keeps_what_was_heard() {
     let report = room.finished().await;
     assert!(report.interrupted && !report.reply.is_empty(), "{report:?}");
     room.say(2);
+    room.feed.play(vec![0.0; 11_200]);
     room.finished().await;
     let asked = room.asked().pop().unwrap();
     let wished = &asked.last().unwrap().text;
